@@ -1,0 +1,1 @@
+"""Request logs to accounts, template families and campaigns. One file a signal."""

@@ -1,0 +1,1 @@
+"""All input and output: log readers, engines, stores."""

@@ -1,0 +1,1 @@
+"""Evidence: e-processes, calibrators, merging, multiple testing, conformal p-values, exact tails. Knows no LLM."""

@@ -1,0 +1,76 @@
+"""Imports point down only: model, errors <- stats <- features <- edge <- app."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[2] / "src" / "gauger"
+FEATURES = {"detect", "watermark", "lineage", "case", "share", "gate"}
+ROOT = {"model", "errors"}
+ALLOWED: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "stats": {"stats", "errors"},
+    **{f: {f, "stats"} | ROOT for f in FEATURES},
+    "edge": {"edge", "stats"} | FEATURES | ROOT,
+    "app": {"app", "edge", "stats", "testing"} | FEATURES | ROOT,
+    "testing": {"edge", "stats"} | FEATURES | ROOT,
+}
+# I/O, clocks, environment and global randomness stay out of the pure rooms.
+IMPURE = {"os", "pathlib", "io", "socket", "subprocess", "time", "random", "requests", "httpx", "urllib", "shutil", "sys"}
+HEAVY = ("torch", "transformers", "pyspark", "sklearn", "networkit", "numba", "ibis", "duckdb", "pandas", "pyarrow")
+
+
+def room(path: Path) -> str:
+    relative = path.relative_to(SRC)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Absolute dotted names of everything that a module imports (relative imports are refused)."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "write absolute imports"
+            names |= {f"{node.module}.{a.name}" for a in node.names}
+    return names
+
+
+def violations(name: str, tree: ast.AST) -> list[str]:
+    found = []
+    for dotted in imported(tree):
+        parts = dotted.split(".")
+        if parts[0] == "gauger" and len(parts) > 1 and parts[1] != "__version__" and parts[1] not in ALLOWED[name]:
+            found.append(f"{name} imports {dotted}")
+        if name in FEATURES | ROOT | {"stats"} and parts[0] in IMPURE:
+            found.append(f"{name} is pure and imports {dotted}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda p: str(p.relative_to(SRC)))
+def test_imports_point_down(path: Path) -> None:
+    if path == SRC / "__init__.py":
+        assert imported(ast.parse(path.read_text())) == set()
+        return
+    assert violations(room(path), ast.parse(path.read_text())) == []
+
+
+def test_the_rule_bites() -> None:
+    assert violations("stats", ast.parse("from gauger.detect import tables"))
+    assert violations("detect", ast.parse("import gauger.edge.spool"))
+    assert violations("detect", ast.parse("from pathlib import Path"))
+    assert violations("edge", ast.parse("from gauger.app import cli"))
+    assert not violations("edge", ast.parse("from gauger.detect.tables import EVENTS\nimport os"))
+
+
+def test_import_gauger_loads_nothing_heavy() -> None:
+    code = f"import sys, gauger, gauger.model; print([m for m in {HEAVY!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
