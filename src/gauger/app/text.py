@@ -1,0 +1,31 @@
+"""Show text that an attacker may have written: on a page, in a terminal, in an error message."""
+
+from __future__ import annotations
+
+import unicodedata
+
+SHOWN_CHARS = 2_000
+# Letters, marks and symbols by category that a reader cannot see.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u2028\u2029")
+
+
+def visible(text: str, limit: int = SHOWN_CHARS) -> str:
+    """Replace what acts but does not show (controls, ANSI escapes, bidi marks, zero-width) by a sign for it.
+
+    Newlines and tabs become spaces; C0 controls become their pictures (ESC is ␛), the rest ``⟨U+202E⟩``. Text
+    beyond ``limit`` characters is left out and counted.
+    """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return text
+    shown = "".join(_sign(c) for c in text[:limit])
+    return shown if len(text) <= limit else f"{shown}… [{len(text) - limit:,} more characters]"
+
+
+def _sign(c: str) -> str:
+    if c in "\n\r\t":
+        return " "
+    if c < " ":
+        return chr(0x2400 + ord(c))
+    if c in _BLANK or unicodedata.category(c)[0] == "C":
+        return f"⟨U+{ord(c):04X}⟩"
+    return c

@@ -1,0 +1,24 @@
+"""Nothing that acts on a terminal or a page passes."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gauger.app.text import visible
+
+
+def test_signs() -> None:
+    assert visible("a\x00b\x1b[31mc\n\x7f") == "a␀b␛[31mc ⟨U+007F⟩"
+    assert visible("acct\u202egnp\u200b\ud800") == "acct⟨U+202E⟩gnp⟨U+200B⟩⟨U+D800⟩"
+    assert visible("naïve 数 🙂 ❤\ufe0f") == "naïve 数 🙂 ❤\ufe0f"
+    assert visible("x" * 12, limit=10) == "x" * 10 + "… [2 more characters]"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_only_what_shows_and_encodes(text: str) -> None:
+    out = visible(text)
+    out.encode()
+    assert not [c for c in out if unicodedata.category(c)[0] == "C"]
