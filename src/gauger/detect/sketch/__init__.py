@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gauger.detect.sketch import kernel
+from gauger.detect.sketch.answer import answers
+from gauger.detect.sketch.prompt import MAX_FEATURES, features, masked_hashes, prompts
 from gauger.detect.tables import BANDS, ELICITATION, SKETCHES, TOPICS
 
 VERSION = 1
@@ -46,7 +47,7 @@ def sketch(
     known, bands = np.zeros((rows, len(SCAFFOLDS)), np.bool_), np.zeros((rows, BANDS), np.uint64)
     topics, elicit = np.zeros((rows, TOPICS), np.int8), np.zeros((rows, len(ELICITATION)), np.float32)
     prompt = _buffers(events["prompt"])
-    kernel.prompts(
+    prompts(
         *prompt,
         none if weights is None else np.ascontiguousarray(weights, np.float32),
         np.zeros(len(ELICITATION), np.float32) if bias is None else np.ascontiguousarray(bias, np.float32),
@@ -55,8 +56,8 @@ def sketch(
     system, answer = _buffers(events["system"]), _buffers(events["answer"])
     system_masked, answer_shape = np.zeros(rows, np.uint64), np.zeros(rows, np.uint64)
     answer_chars = np.zeros(rows, np.int32)
-    kernel.masked_hashes(*system, system_masked)
-    kernel.answers(*answer, answer_chars, answer_shape)
+    masked_hashes(*system, system_masked)
+    answers(*answer, answer_chars, answer_shape)
 
     given = prompt[2]
     columns = {
@@ -91,9 +92,9 @@ def hashed_features(texts: pa.Array, bits: int) -> tuple[NDArray[np.int64], NDAr
     data, offsets, valid = _buffers(texts)
     counts = np.zeros(len(valid), np.int64)
     # A word takes at least two bytes with what ends it, and makes at most six features.
-    bound = np.minimum(np.diff(offsets) * 6, kernel.MAX_FEATURES)
+    bound = np.minimum(np.diff(offsets) * 6, MAX_FEATURES)
     ids = np.zeros(int(bound.sum()) + 1, np.uint32)
-    kernel.features(data, offsets, valid, bits, counts, ids)
+    features(data, offsets, valid, bits, counts, ids)
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return ends, ids[: ends[-1]]
 
