@@ -209,7 +209,7 @@ def read_segment(data, start, end, plain, content, masked, state, exact):
         if kind == SPACE or kind == NEWLINE or kind == ESCAPE:
             state[BREAK] |= kind == NEWLINE
             i = escape_end(data, i, end) if kind == ESCAPE else i + 1
-            space = True
+            space = exact != SEED  # white space before the first word does not count
             continue
         if i >= quoted and opens(data, i, end):
             close, size = closing(data, i, end)
