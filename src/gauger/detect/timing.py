@@ -1,0 +1,89 @@
+"""Signal 5: requests that keep step, fill in for one another, or never sleep."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauger.detect.signals import GroupScores, Members, Signal
+from gauger.detect.traffic import Traffic
+
+DAY_H = 24
+DRAWS = 99
+
+
+def circadian(counts: NDArray[np.float64]) -> float:
+    """Strength of the daily rhythm of 24 hourly counts: 0 is flat; corrected for the sample's size."""
+    n = counts.sum()
+    if n < DAY_H:
+        return float("nan")
+    chi2 = float(((counts - n / DAY_H) ** 2).sum() / (n / DAY_H))
+    return float(np.sqrt(max(chi2 - (DAY_H - 1), 0) / n))
+
+
+def group(traffic: Traffic, members: Members) -> GroupScores:
+    """Daily rhythm, and whether the members' sum is burstier or smoother than their days allow."""
+    hours = np.asarray(traffic.hours[members].toarray(), dtype=np.float64)
+    of_day = _by_hour_of_day(traffic, hours.sum(axis=0))
+    step = step_deviate(hours, np.random.default_rng(len(members)))
+    return {
+        "no_rhythm": -circadian(of_day),
+        "lockstep": float(np.log1p(max(step, 0))),
+        "load_balanced": float(np.log1p(max(-step, 0))),
+        "start_together": _start_together(traffic, members),
+    }
+
+
+def step_deviate(hours: NDArray[np.float64], rng: np.random.Generator) -> float:
+    """How far the variance of the members' summed hourly counts is from that of unsynchronised members.
+
+    Each member's series is rotated by a random number of whole days, which keeps its rhythm and volume
+    and breaks what ties it to the others' clocks.
+
+    Null: which day a member does what is independent of the others' days.
+    Guarantee: none as a number on its own (a Score).  Not claimed: a rate of false alarms.
+    Source: circular-shift permutation; Deviates: nothing.
+
+    Args:
+        hours: shape (members, hours), counts.
+
+    Returns:
+        A standardised deviate: positive for lockstep, negative for load balancing; 0 for under two members.
+    """
+    days = hours.shape[1] // DAY_H
+    if len(hours) < 2 or days < 3:  # noqa: PLR2004
+        return 0.0
+    series = hours[:, : days * DAY_H].reshape(len(hours), days, DAY_H)
+    rows = np.arange(len(hours))[:, None]
+    seen = float(series.sum(axis=0).var())
+    drawn = np.empty(DRAWS)
+    for i in range(DRAWS):
+        day = (np.arange(days)[None, :] + rng.integers(0, days, len(hours))[:, None]) % days
+        drawn[i] = series[rows, day].sum(axis=0).var()
+    return float((seen - drawn.mean()) / (drawn.std() + 1e-9))
+
+
+def _by_hour_of_day(traffic: Traffic, hourly: NDArray[np.float64]) -> NDArray[np.float64]:
+    of_day = np.zeros(DAY_H)
+    np.add.at(of_day, (traffic.start + np.arange(len(hourly))) % DAY_H, hourly)
+    return of_day
+
+
+def _start_together(traffic: Traffic, members: Members) -> float:
+    """Largest share of members first seen in one day, beyond that day's share of all accounts.
+
+    The log's first day is left out: everyone who was there before seems to start in it.
+    """
+    day = (traffic.accounts["first"].to_numpy() // 86400).astype(np.int64)
+    day -= day.min()
+    mine = np.bincount(day[members], minlength=day.max() + 1) / len(members)
+    others = np.bincount(day, minlength=day.max() + 1) / len(day)
+    return float((mine - others)[1:].max(initial=0.0))
+
+
+def missing(traffic: Traffic) -> str:
+    """Why the signal cannot run."""
+    return "" if traffic.hours.shape[1] >= 3 * DAY_H else "the log covers less than three days"
+
+
+SIGNAL = Signal(id="timing", title="Timing", group=group, missing=missing)

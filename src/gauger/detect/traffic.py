@@ -1,0 +1,234 @@
+"""What a scan knows of a log once it is folded to accounts: the input of every signal.
+
+All event-level work is Ibis expressions over the SKETCHES table, so that it runs on any engine; the
+results are small (accounts x something) and are handled with numpy from there on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gauger.detect.families import holdings
+from gauger.detect.tables import ELICITATION, TOPICS
+
+Collect = Callable[[ibis.Table], pa.Table]
+"""Runs an expression on the engine at hand."""
+
+SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line")
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Side tables, each None where it was not given.
+
+    orgs: org, created, plan, payment_hash, verified, authorised_use; bans: account, banned_at;
+    releases: model, released_at. Times are UTC timestamps.
+    """
+
+    orgs: pd.DataFrame | None = None
+    bans: pd.DataFrame | None = None
+    releases: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """A log folded to accounts; row i of everything is account i of ``accounts``.
+
+    Attributes:
+        accounts: one row an account, sorted by name; columns as ``_account_rows`` makes them.
+        held: layer name -> rows (token, a, n, distinct): account index a used token n times, with
+            ``distinct`` different prompts.
+        hours: events of account i in hour j since ``start``, shape (accounts, hours), int32.
+        pairs: layer name -> rows (a, b, n) of account pairs tied directly, a < b.
+        models: rows (a, model, n, first) with times in epoch seconds.
+    """
+
+    accounts: pd.DataFrame
+    held: dict[str, pd.DataFrame]
+    hours: sparse.csr_matrix
+    start: int
+    pairs: dict[str, pd.DataFrame] = field(default_factory=dict)
+    models: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sides: Sides = field(default_factory=Sides)
+
+    @property
+    def size(self) -> int:
+        """How many accounts there are."""
+        return len(self.accounts)
+
+    @property
+    def has_prompts(self) -> bool:
+        """Whether any exchange came with its prompt."""
+        return bool(self.accounts["prompts"].sum() > 0)
+
+    def org_codes(self) -> NDArray[np.int64]:
+        """An integer per account that equals another's where both belong to one org."""
+        names = self.accounts["org"].where(self.accounts["org"].notna(), self.accounts["account"])
+        return np.asarray(pd.factorize(names)[0], dtype=np.int64)
+
+
+def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], sides: Sides) -> Traffic:
+    """Fold SKETCHES to accounts.
+
+    Args:
+        table: the SKETCHES table on some engine.
+        thresholds: elicitation class -> log-odds above which a prompt counts.
+    """
+    accounts = _frame(collect(_account_rows(table, thresholds))).sort_values("account", ignore_index=True)
+    index = pd.Series(np.arange(len(accounts)), index=accounts["account"])
+    held = {name: _held(collect(expr), index) for name, expr in _token_layers(table).items()}
+    held |= {f"elicit_{c}": _elicit_layer(accounts, c) for c in ELICITATION}
+    start = int(accounts["first"].min()) // HOUR_S if len(accounts) else 0
+    hours = _hours(collect(_hour_rows(table)), index, start)
+    models = _frame(collect(_model_rows(table)))
+    models["a"] = models.pop("account").map(index)
+    pairs = {"conversation": _pairs(collect(conversation_pairs(table)), index)}
+    return Traffic(
+        accounts=_join_sides(accounts, sides), held=held, hours=hours, start=start, pairs=pairs, models=models, sides=sides
+    )
+
+
+def epoch_s(times: ibis.Value) -> ibis.Value:
+    """Seconds since 1970 as an integer column."""
+    # Truncated first: DuckDB's epoch is a double, and its cast to an integer rounds.
+    return times.truncate("s").epoch_seconds().cast("int64")
+
+
+def _share(condition: ibis.Value) -> ibis.Value:
+    return condition.fill_null(False).cast("int64").sum()  # noqa: FBT003
+
+
+def _account_rows(t: ibis.Table, thresholds: dict[str, float]) -> ibis.Table:
+    seconds = epoch_s(t.time)
+    columns = {
+        "org": t.org.max(),
+        "n": t.count(),
+        "first": seconds.min(),
+        "last": seconds.max(),
+        "days": (seconds // 86400).nunique(),
+        "tokens_in": t.input_tokens.sum(),
+        "tokens_out": t.output_tokens.sum(),
+        "cost_usd": t.cost_usd.sum(),
+        "prompts": t.prompt_words.count(),
+        "with_turns": t.turns.count(),
+        "multi_turn": _share(t.turns > 1),
+        "with_session": t.session.count(),
+        "with_end_user": t.end_user.count(),
+        "with_tools": _share(t.tools > 0),
+        "many_samples": _share(t.n > 1),
+        "logprobs": _share(t.logprobs),
+        "with_system": t.system_masked.count(),
+        "distinct_prompts": t.prompt_masked.nunique(),
+        "distinct_systems": t.system_masked.nunique(),
+        "addresses": t.address.nunique(),
+        "models": t.model.nunique(),
+    }
+    columns |= {f"topic_{i}": t[f"topic_{i}"].cast("int64").sum() for i in range(TOPICS)}
+    columns |= {f"elicit_{c}": _share(t[f"elicit_{c}"] > thresholds[c]) for c in ELICITATION}
+    return t.group_by("account").aggregate(**columns)
+
+
+def _token_layers(t: ibis.Table) -> dict[str, ibis.Table]:
+    """Expressions (token, account, n, distinct_prompts) for every layer that a signal reads."""
+    layers = {name: holdings(t, name) for name in (*SCAFFOLDS, "system_masked")}
+    plain = {
+        "user_agent": t.user_agent,
+        "params": t.params,
+        "answer_shape": t.answer_shape,
+        "subnet_24": _network(t.address, v4=3, v6=3),
+        "subnet_16": _network(t.address, v4=2, v6=2),
+    }
+    for name, value in plain.items():
+        rows = t.select(t.account, token=value.cast("string")).filter(ibis._.token.notnull() & (ibis._.token != ""))
+        layers[name] = rows.group_by(["token", "account"]).aggregate(n=ibis._.count())
+    return layers
+
+
+def _network(address: ibis.Value, *, v4: int, v6: int) -> ibis.Value:
+    """The first numbers of an IPv4 address, or the first groups of an IPv6 one; "" for anything else."""
+    return ibis.cases(
+        (address.contains(":"), address.re_extract(rf"^([0-9a-fA-F]*:){{{v6}}}", 0)),
+        else_=address.re_extract(rf"^([0-9]+[.]){{{v4}}}", 0),
+    )
+
+
+def _hour_rows(t: ibis.Table) -> ibis.Table:
+    return t.select(t.account, hour=epoch_s(t.time) // HOUR_S).group_by(["account", "hour"]).aggregate(n=ibis._.count())
+
+
+def _model_rows(t: ibis.Table) -> ibis.Table:
+    rows = t.filter(t.model.notnull()).select("account", "model", seconds=epoch_s(t.time))
+    return rows.group_by(["account", "model"]).aggregate(n=ibis._.count(), first=ibis._.seconds.min())
+
+
+def conversation_pairs(t: ibis.Table) -> ibis.Table:
+    """Pairs (account, other, n): a conversation of ``account`` was continued by ``other``.
+
+    A request whose history equals, word for word, the history and answer of an exchange of another
+    account continues that conversation. Threads held by several accounts at once (a public example
+    pasted by many) say nothing and are left out.
+    """
+    ends = t.filter(t.thread.notnull()).select("account", "thread")
+    single = ends.group_by("thread").aggregate(account=ibis._.account.max(), holders=ibis._.account.nunique())
+    single = single.filter(single.holders == 1).select("account", "thread")
+    starts = t.filter(t.context.notnull()).select(other=t.account, context=t.context)
+    joined = single.join(starts, single.thread == starts.context).filter(ibis._.account != ibis._.other)
+    return joined.group_by(["account", "other"]).aggregate(n=ibis._.count())
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas()
+
+
+def _held(table: pa.Table, index: pd.Series) -> pd.DataFrame:
+    frame = _frame(table).rename(columns={"distinct_prompts": "distinct"})
+    if "distinct" not in frame:
+        frame["distinct"] = frame["n"]
+    frame["a"] = frame.pop("account").map(index).astype(np.int64)
+    # Engines return groups in any order; a fixed one makes everything after it repeatable.
+    return frame.sort_values(["token", "a"], ignore_index=True)
+
+
+def _elicit_layer(accounts: pd.DataFrame, name: str) -> pd.DataFrame:
+    """An account that asks for one class of elicitation again and again holds that class as a token."""
+    n = accounts[f"elicit_{name}"].fillna(0).to_numpy(dtype=np.int64)
+    a = np.flatnonzero(n >= 3)  # noqa: PLR2004
+    return pd.DataFrame({"token": name, "a": a, "n": n[a], "distinct": n[a]})
+
+
+def _hours(table: pa.Table, index: pd.Series, start: int) -> sparse.csr_matrix:
+    frame = _frame(table)
+    rows = frame["account"].map(index).to_numpy(dtype=np.int64)
+    columns = frame["hour"].to_numpy(dtype=np.int64) - start
+    width = int(columns.max()) + 1 if len(columns) else 1
+    return sparse.csr_matrix((frame["n"].to_numpy(dtype=np.int32), (rows, columns)), shape=(len(index), width))
+
+
+def _pairs(table: pa.Table, index: pd.Series) -> pd.DataFrame:
+    frame = _frame(table)
+    a, b = frame["account"].map(index), frame["other"].map(index)
+    rows = pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "n": frame["n"]})
+    return rows.groupby(["a", "b"], as_index=False, sort=True)["n"].sum()
+
+
+def _join_sides(accounts: pd.DataFrame, sides: Sides) -> pd.DataFrame:
+    for column in ("created", "plan", "payment_hash", "authorised_use"):
+        known = sides.orgs is not None and column in sides.orgs
+        accounts[column] = accounts["org"].map(sides.orgs.set_index("org")[column]) if known and sides.orgs is not None else None
+    created = pd.to_datetime(accounts["created"], utc=True, errors="coerce")
+    accounts["created"] = (created - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    bans = sides.bans
+    at = accounts["account"].map(bans.groupby("account")["banned_at"].min()) if bans is not None and len(bans) else None
+    accounts["banned_at"] = (
+        (pd.to_datetime(at, utc=True) - pd.Timestamp(0, tz="UTC")).dt.total_seconds() if at is not None else np.nan
+    )
+    return accounts

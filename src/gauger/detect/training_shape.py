@@ -1,0 +1,61 @@
+"""Signal 3: use that has the shape of a training set rather than of a product or a person."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gauger.detect.signals import GroupScores, Members, Signal, contrast, ratio
+from gauger.detect.traffic import Traffic
+
+
+def group(traffic: Traffic, members: Members) -> GroupScores:
+    """Contrasts with the rest of the log, so that what a log never records counts for nothing."""
+    rows = traffic.accounts.iloc[members]
+    everyone = traffic.accounts
+    has_sessions = everyone["with_session"].sum() > 0
+    return {
+        "single_turn": -contrast(traffic, members, "multi_turn", "with_turns"),
+        "no_session": -contrast(traffic, members, "with_session") if has_sessions else float("nan"),
+        "no_end_user": -contrast(traffic, members, "with_end_user") if everyone["with_end_user"].sum() else float("nan"),
+        "coverage": ratio(rows["distinct_prompts"].sum(), rows["prompts"].sum()),
+        "many_systems": float(np.median(rows["distinct_systems"])) * 0.1 - ratio(rows["with_system"].sum(), rows["n"].sum()),
+        "samples_or_logprobs": contrast(traffic, members, "many_samples") + contrast(traffic, members, "logprobs"),
+        "no_tools": -contrast(traffic, members, "with_tools"),
+        "output_yield": _log_ratio(rows["tokens_out"].sum(), rows["n"].sum(), everyone),
+        "same_params": _sameness(traffic.held["params"], members, traffic.size),
+        "same_format": _sameness(traffic.held["answer_shape"], members, traffic.size),
+        "volume": _volume(traffic, members),
+    }
+
+
+def _log_ratio(tokens: float, n: float, everyone: pd.DataFrame) -> float:
+    typical = float(np.median(everyone["tokens_out"].fillna(0) / everyone["n"]))
+    return float(np.log((tokens / n + 1) / (typical + 1))) if tokens == tokens and n else float("nan")
+
+
+def _volume(traffic: Traffic, members: Members) -> float:
+    """Log of the members' median rate over the accounts' median rate, in exchanges per active day."""
+    rate = (traffic.accounts["n"] / traffic.accounts["days"].clip(lower=1)).to_numpy(dtype=float)
+    return float(np.log(np.median(rate[members]) / np.median(rate)))
+
+
+def _sameness(held: pd.DataFrame, members: Members, size: int) -> float:
+    """Share of the group's favourite value, times how rarely other accounts have it as theirs."""
+    if held.empty:
+        return float("nan")
+    favourite = held.sort_values(["a", "n", "token"]).drop_duplicates("a", keep="last").set_index("a")["token"]
+    mine = favourite[favourite.index.isin(members)]
+    if mine.empty:
+        return float("nan")
+    value, count = mine.mode().iloc[0], int(mine.value_counts().iloc[0])
+    elsewhere = (int((favourite == value).sum()) - count + 1) / (size - len(members) + 1)
+    return float(count / len(members) * -np.log(min(elsewhere, 1.0))) / 5
+
+
+def missing(traffic: Traffic) -> str:
+    """Why the signal cannot run."""
+    return "" if traffic.size else "the log is empty"
+
+
+SIGNAL = Signal(id="training-shape", title="Shape of training data", group=group, missing=missing)
