@@ -1,0 +1,161 @@
+"""Worlds by the million for the scale benchmark: texts joined from pools by Arrow, one part at a time.
+
+Plainer than `simulate`: single turns only, so that a part costs a few Arrow calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from gauger.detect.simulate import people
+from gauger.detect.simulate.grammar import LANGUAGES, load, texts
+from gauger.detect.simulate.people import SDKS, Ints
+from gauger.detect.simulate.spec import DAY, KINDS, MODELS
+from gauger.detect.simulate.world import TRUTH
+from gauger.detect.tables import EVENTS, TIMESTAMP
+
+_START_US = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1_000_000)
+_DAYS = 14
+_POOL = 20_000
+_CAMPAIGNS = (300, 220, 150, 90, 50)  # accounts
+_PER_ACCOUNT = 0.4  # of the mean volume
+_HARVEST = 0.7
+_PIECES = 4  # of a prompt; the answer has as many
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPlan:
+    """What holds for all parts.
+
+    Attributes:
+        truth: as a world's truth table. share: (accounts,) probability that an exchange is this account's.
+        campaign: (accounts,) index of the campaign, -1 for honest accounts.
+        pools: `chat`, `answer`, `head`, `tail` of texts; `address`, `agent` one an account.
+    """
+
+    exchanges: int
+    truth: pa.Table
+    share: NDArray[np.float64]
+    campaign: Ints
+    pools: dict[str, pa.Array]
+
+
+def plan_bulk(exchanges: int, accounts: int, rng: np.random.Generator) -> BulkPlan:
+    """Lay out accounts, five campaigns of 50 to 300 accounts (fewer in a small world) and the pools of text."""
+    sizes = [max(round(s * min(1.0, accounts / 5000)), 2) for s in _CAMPAIGNS]
+    if accounts < 2 * sum(sizes):
+        raise ValueError(f"a bulk world needs at least {2 * sum(sizes)} accounts, not {accounts}")
+    campaign = np.full(accounts, -1)
+    campaign[rng.permutation(accounts)[: sum(sizes)]] = np.repeat(np.arange(len(sizes)), sizes)
+    volume = rng.lognormal(0, 1.5, accounts)
+    volume = np.where(campaign >= 0, _PER_ACCOUNT * volume.mean() * rng.uniform(0.7, 1.3, accounts), volume)
+    names = people.hexes(rng, accounts)
+    labels = ["" if c < 0 else f"bulk-{c}" for c in campaign]
+    truth = pa.table(
+        {
+            "account": [f"acct_{x}" for x in names],
+            "org": [f"org_{x}" for x in names],
+            "kind": [f"campaign:{c}" if c else "chat" for c in labels],
+            "label": (campaign >= 0).astype(int),
+            "campaign": labels,
+        },
+        schema=TRUTH,
+    )
+    return BulkPlan(exchanges, truth, volume / volume.sum(), campaign, _pools(campaign, len(sizes), rng))
+
+
+def _pools(campaign: Ints, campaigns: int, rng: np.random.Generator) -> dict[str, pa.Array]:
+    share = _POOL // len(LANGUAGES)
+    tongues = [load(x) for x in LANGUAGES]
+    shared = [people.clouds(rng, 20, nets=2).ravel() for _ in range(campaigns)]
+    address = [
+        homes[0] if c < 0 else shared[c][i % len(shared[c])]
+        for i, (c, homes) in enumerate(zip(campaign, people.homes(rng, len(campaign)), strict=True))
+    ]
+    agents = np.where(campaign >= 0, np.array(SDKS, dtype=object)[campaign], people.clients(rng, len(campaign)))
+    mark = {"seed": texts(["\x01"]), "reply": texts(["\x01"])}
+    wordings = [load("en").expand(f"h_{KINDS[c % 6]}", 1, rng, mark)[0].split("\x01") for c in range(campaigns)]
+    return {
+        "chat": _text(np.concatenate([t.expand("chat", share, rng) for t in tongues])),
+        "seed": _text(np.concatenate([load("en").expand("general", _POOL, rng)])),
+        "answer": _text(np.concatenate([t.expand("answer", share, rng) for t in tongues])),
+        "head": _text(["", *(w[0] for w in wordings)]),
+        "tail": _text(["", *("\n".join(w[1:]) for w in wordings)]),
+        "address": pa.array(address, pa.string()),
+        "agent": pa.array(agents, pa.string()),
+    }
+
+
+def _text(values: Any) -> pa.Array:
+    return pa.array(values, pa.large_string())
+
+
+def batches(plan: BulkPlan, part_rows: int, rng: np.random.Generator) -> Iterator[pa.Table]:
+    """EVENTS in the order of time, `part_rows` a table."""
+    span = _DAYS * DAY * 1e6 / plan.exchanges
+    for first in range(0, plan.exchanges, part_rows):
+        n = min(part_rows, plan.exchanges - first)
+        time = _START_US + ((first + np.arange(n) + rng.random(n)) * span).astype(np.int64)
+        yield _part(plan, first, time, rng)
+
+
+def _part(plan: BulkPlan, first: int, time: Ints, rng: np.random.Generator) -> pa.Table:
+    n, pools = len(time), plan.pools
+    who = rng.choice(len(plan.share), size=n, p=plan.share)
+    harvests = np.where(rng.random(n) < _HARVEST, plan.campaign[who], -1) + 1
+    prompt = _compose(pools, harvests, rng)
+    answer = _join([_draw(pools["answer"], n, rng) for _ in range(_PIECES)], "\n\n")
+    read, written = (pc.add(pc.divide(pc.binary_length(x), 4), 1).cast(pa.int64()) for x in (prompt, answer))
+    stamp = pa.array(time).cast(pa.timestamp("us")).cast(TIMESTAMP)
+    end = pa.array(time + rng.integers(400_000, 9_000_000, n)).cast(pa.timestamp("us")).cast(TIMESTAMP)
+    owner = pa.array(who)
+    accounts, orgs = (plan.truth[name].combine_chunks() for name in ("account", "org"))
+    columns: dict[str, pa.Array] = {
+        "event_id": pc.binary_join_element_wise("req-", pa.array(np.arange(first, first + n)).cast(pa.string()), ""),
+        "source": pa.repeat("bulk", n),
+        "line": pa.array(np.arange(first + 1, first + n + 1)),
+        "time": stamp,
+        "end_time": end,
+        "account": accounts.take(owner),
+        "org": orgs.take(owner),
+        "model": pa.array(MODELS).take(pa.array(who % 2)),
+        "status": pa.repeat("success", n),
+        "address": pools["address"].take(owner),
+        "user_agent": pools["agent"].take(owner),
+        "input_tokens": read,
+        "output_tokens": written,
+        "cost_usd": pc.add(pc.multiply(read, 2.5e-6), pc.multiply(written, 1e-5)),
+        "temperature": pa.array(np.where(who % 4, 1.0, 0.0)),
+        "params": pa.array(['{"temperature":0.0}', '{"temperature":1.0}']).take(pa.array((who % 4 > 0).astype(int))),
+        "turns": pa.array(np.ones(n, dtype=np.int64)),
+        "thread": pa.array(rng.integers(2**64 - 1, size=n, dtype=np.uint64)),
+        "prompt": prompt,
+        "answer": answer,
+    }
+    absent = {f.name: pa.nulls(n, f.type) for f in EVENTS if f.name not in columns}
+    return pa.table([(columns | absent)[f.name].cast(f.type) for f in EVENTS], schema=EVENTS)
+
+
+def _compose(pools: dict[str, pa.Array], harvests: Ints, rng: np.random.Generator) -> pa.Array:
+    """Chats of a few sentences; a campaign's requests are its template around a seed."""
+    n = len(harvests)
+    chat = _join([_draw(pools["chat"], n, rng) for _ in range(_PIECES)], " ")
+    seed = _join([_draw(pools["seed"], n, rng) for _ in range(2)], "\n")
+    body = pc.if_else(pa.array(harvests > 0), seed, chat)
+    return _join([pools["head"].take(pa.array(harvests)), body, pools["tail"].take(pa.array(harvests))], "")
+
+
+def _draw(pool: pa.Array, n: int, rng: np.random.Generator) -> pa.Array:
+    return pool.take(pa.array(rng.integers(len(pool), size=n)))
+
+
+def _join(parts: list[pa.Array], between: str) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()))
