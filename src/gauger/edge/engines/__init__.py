@@ -1,0 +1,1 @@
+"""The backends of `edge.engine`, one a file."""
