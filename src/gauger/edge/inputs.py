@@ -1,0 +1,133 @@
+"""Which files a user means, what they are packed in, and their bytes, decompressed in bounded pieces."""
+
+from __future__ import annotations
+
+import glob
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import zstandard
+
+from gauger.errors import InputError
+
+STDIN = "-"
+Kind = Literal["lines", "csv", "parquet"]
+
+_SUFFIXES = (".jsonl", ".ndjson", ".json", ".log", ".csv", ".parquet", ".pq")
+_PACKED = (".gz", ".gzip", ".zst", ".zstd")
+_ZSTD, _GZIP, _PARQUET = b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"PAR1"
+_PIECE = 1 << 20
+_ZSTD_PIECE = 8 << 10  # small, for zstd has no bound on what a piece becomes
+_LARGEST_WINDOW = 1 << 27  # what `zstd --long` needs
+
+
+class TruncatedError(Exception):
+    """A compressed stream ends or breaks before its end; what came before it was yielded."""
+
+
+def expand(paths: Sequence[str | Path]) -> list[str]:
+    """Files named, in directories (by suffix, sorted, recursively) or matched by globs, each once.
+
+    Raises:
+        InputError: a path that does not exist, or matches nothing.
+    """
+    found: dict[str, None] = {}
+    for given in map(str, paths):
+        path = Path(given)
+        if given == STDIN or path.is_file():
+            matches = [given]
+        elif path.is_dir():
+            matches = sorted(str(p) for p in path.rglob("*") if p.is_file() and _is_log(p))
+        else:
+            matches = sorted(m for m in glob.glob(given, recursive=True) if Path(m).is_file())
+        if not matches:
+            what = f"no logs ({', '.join(_SUFFIXES)}, also .gz or .zst)" if path.is_dir() else "no such file"
+            raise InputError(f"{what}: name a log, a directory of logs, a glob, or - for standard input", source=given)
+        found.update(dict.fromkeys(matches))
+    if not found:
+        raise InputError("no log was named")
+    return list(found)
+
+
+def _is_log(path: Path) -> bool:
+    name = path.name.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(_SUFFIXES) and not path.name.startswith(".")
+
+
+def kind_of(source: str) -> Kind:
+    """What a source holds: Parquet by its first bytes, CSV by its name, lines otherwise."""
+    if source == STDIN:
+        return "lines"
+    with Path(source).open("rb") as file:
+        if file.read(4) == _PARQUET:
+            return "parquet"
+    return "csv" if any(s == ".csv" for s in Path(source.lower()).suffixes[-2:]) else "lines"
+
+
+def pieces(source: str) -> Iterator[bytes]:
+    """The source's bytes, decompressed by what its first bytes say.
+
+    Raises:
+        TruncatedError: after all that could be decompressed.
+    """
+    if source == STDIN:
+        yield from _unpacked(sys.stdin.buffer)
+        return
+    with Path(source).open("rb") as file:
+        yield from _unpacked(file)
+
+
+def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+    head = file.read(_ZSTD_PIECE)
+    if head.startswith(_ZSTD):
+        return _unzstd(file, head)
+    return _gunzip(file, head) if head.startswith(_GZIP) else _plain(file, head)
+
+
+def _plain(file: BinaryIO, piece: bytes) -> Iterator[bytes]:
+    while piece:
+        yield piece
+        piece = file.read(_PIECE)
+
+
+def _unzstd(file: BinaryIO, piece: bytes) -> Iterator[bytes]:
+    """All frames of a zstd stream. (`stream_reader` would not tell a truncated frame from a whole one.)"""
+    context = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+    frame = context.decompressobj()
+    begun = False
+    while piece:
+        begun = True
+        try:
+            yield frame.decompress(piece)
+        except zstandard.ZstdError:
+            raise TruncatedError("the zstd stream is damaged") from None
+        piece = frame.unused_data
+        if frame.eof:
+            frame, begun = context.decompressobj(), False
+        piece = piece or file.read(_ZSTD_PIECE)
+    if begun:
+        raise TruncatedError("the zstd stream ends within a frame (truncated)")
+
+
+def _gunzip(file: BinaryIO, piece: bytes) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    while piece:
+        try:
+            yield member.decompress(piece, _PIECE)
+        except zlib.error:
+            raise TruncatedError("the gzip stream is damaged") from None
+        piece = member.unconsumed_tail or member.unused_data
+        if member.eof:
+            member = zlib.decompressobj(wbits=31)
+            piece = piece.lstrip(b"\0")  # padding between members
+            piece = piece or file.read(_PIECE)
+            if not piece:
+                return
+        else:
+            piece = piece or file.read(_PIECE)
+    raise TruncatedError("the gzip stream ends within a member (truncated)")

@@ -1,0 +1,197 @@
+"""Parsing blocks of lines, here or in child processes.
+
+The children speak a framed protocol over their standard streams (JSON headers, raw lines in, Arrow IPC
+out): nothing is pickled, and the parent's ``__main__`` is never imported, so it works from any script.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from itertools import chain, islice
+from queue import SimpleQueue
+from typing import BinaryIO, cast
+
+import msgspec
+import pyarrow as pa
+
+from gauger.edge.formats import Decode, FieldMap, decoder
+from gauger.edge.formats.exchange import Exchange, settle, to_batch
+from gauger.edge.formats.values import LineError
+from gauger.edge.lines import BOM, LONGEST_LINE
+from gauger.edge.quarantine import Fault, fault
+from gauger.errors import ExchangeError
+
+_AT_HOME = 2  # blocks parsed in this process before children are worth their start
+_PIPE = 1 << 20 if sys.platform == "linux" else -1  # bytes; the default means a switch of process each 64 KiB
+_AHEAD = 2  # blocks in flight for each child
+
+
+class Job(msgspec.Struct):
+    """Which lines these are, and how to read them."""
+
+    source: str
+    line: int
+    lines: int
+    format: str
+    mapping: FieldMap | None = None
+    fault: Fault | None = None  # found in place of a line
+
+
+class Tally(msgspec.Struct):
+    """What became of a block beside its rows: faults, records that are no exchanges, rows with a wrong clock."""
+
+    faults: list[Fault] = []
+    skipped: int = 0
+    skewed: int = 0
+
+
+class Parsed(msgspec.Struct):
+    """A block's rows and tally."""
+
+    job: Job
+    batch: pa.RecordBatch
+    tally: Tally
+
+
+def parse(job: Job, data: bytes) -> Parsed:
+    """Parse one block of lines."""
+    decode = _decoder(job.format, None if job.mapping is None else msgspec.json.encode(job.mapping))
+    tally = Tally([job.fault] if job.fault else [])
+    found: list[Exchange] = []
+    lines: list[int] = []
+    for number, line in enumerate(data.split(b"\n"), job.line):
+        if line and not line.isspace():
+            kept = _one(decode, number, line, tally)
+            found += kept
+            lines += [number] * len(kept)
+    batch, tally.skewed = settle(to_batch(job.source, lines, found))
+    return Parsed(job, batch, tally)
+
+
+@lru_cache(maxsize=8)
+def _decoder(name: str, mapping: bytes | None) -> Decode:
+    return decoder(name, None if mapping is None else msgspec.json.decode(mapping, type=FieldMap))
+
+
+def _one(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchange]:
+    if len(line) > LONGEST_LINE:
+        tally.faults.append(fault(number, f"line longer than {LONGEST_LINE >> 20} MiB", line))
+        return []
+    try:
+        found = decode(line.removeprefix(BOM) if number == 1 else line)
+    except LineError as error:
+        tally.faults.append(fault(number, str(error), line))
+        return []
+    if not found:
+        tally.skipped += 1
+    kept = [e for e in found if e.account and e.time is not None]
+    if len(kept) < len(found):
+        lost = [e for e in found if not e.account or e.time is None]
+        tally.faults += [fault(number, "no usable time" if e.account else "no account", line) for e in lost]
+    return kept
+
+
+def parse_all(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
+    """Parse blocks in order; after the first few, in `workers` child processes (0: never)."""
+    stream = iter(work)
+    for job, data in islice(stream, _AT_HOME):
+        yield parse(job, data)
+    if workers < 1:
+        yield from (parse(job, data) for job, data in stream)
+        return
+    following = next(stream, None)
+    if following is not None:
+        yield from _parse_in_children(chain([following], stream), workers)
+
+
+def _parse_in_children(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
+    children = [_start() for _ in range(workers)]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    for child in children:
+        idle.put(child)
+
+    def ask(job: Job, data: bytes) -> Parsed:
+        child = idle.get()
+        try:
+            return _ask(child, job, data)
+        finally:
+            idle.put(child)
+
+    asked: deque[Future[Parsed]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for job, data in work:
+            asked.append(pool.submit(ask, job, data))
+            if len(asked) > workers * _AHEAD:
+                yield asked.popleft().result()
+        while asked:
+            yield asked.popleft().result()
+    finally:
+        for child in children:
+            child.kill()
+        pool.shutdown(cancel_futures=True)
+        for child in children:
+            child.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-P", "-m", "gauger.edge.parallel"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, pipesize=_PIPE)  # noqa: S603
+
+
+def _ask(child: subprocess.Popen[bytes], job: Job, data: bytes) -> Parsed:
+    try:
+        _send(cast(BinaryIO, child.stdin), msgspec.json.encode(job), data)
+        head, body = _receive(cast(BinaryIO, child.stdout))
+    except (OSError, EOFError):
+        raise ExchangeError(
+            f"a reading process died at {job.source}:{job.line} (out of memory?): try again with fewer workers",
+            retry=True,
+        ) from None
+    batch = pa.ipc.open_stream(pa.py_buffer(body)).read_next_batch()
+    return Parsed(job, batch, msgspec.json.decode(head, type=Tally))
+
+
+def _send(stream: BinaryIO, head: bytes, body: memoryview | bytes) -> None:
+    stream.write(len(head).to_bytes(8, "little") + len(body).to_bytes(8, "little") + head)
+    stream.write(body)
+    stream.flush()
+
+
+def _receive(stream: BinaryIO) -> tuple[bytes, bytes]:
+    sizes = stream.read(16)
+    if len(sizes) < 16:
+        raise EOFError
+    head, body = (stream.read(int.from_bytes(size, "little")) for size in (sizes[:8], sizes[8:]))
+    return head, body
+
+
+def _serve() -> None:
+    """A child: answer requests until the parent closes the stream."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    gc.disable()  # rows are trees, so counting references frees them
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr
+    while True:
+        try:
+            head, data = _receive(requests)
+        except EOFError:
+            return
+        parsed = parse(msgspec.json.decode(head, type=Job), data)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, parsed.batch.schema) as writer:
+            writer.write_batch(parsed.batch)
+        _send(answers, msgspec.json.encode(parsed.tally), memoryview(sink.getvalue()))
+
+
+if __name__ == "__main__":
+    _serve()
