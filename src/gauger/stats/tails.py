@@ -201,7 +201,7 @@ def _log_poisson(k: FloatArray, mean: FloatArray) -> FloatArray:
     big = np.maximum(k, 15.0)
     r = 1 / (big * big)
     stirling = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r / 1188)))) / big
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         deviance = big * np.log1p((big - mean) / mean) - (big - mean)
     saddle = -stirling - deviance - 0.5 * np.log(2 * np.pi * big)
     return np.where(k < 15, xlogy(k, mean) - mean - gammaln(k + 1), saddle)
