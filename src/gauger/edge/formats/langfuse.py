@@ -11,6 +11,7 @@ from typing import Any
 
 from gauger.edge.formats import chat
 from gauger.edge.formats.exchange import Exchange
+from gauger.edge.formats.parameters import parameters, set_parameters
 from gauger.edge.formats.values import first, integer, key_hash, load, micros, micros_or_none, number, structured, text
 
 NAME = "langfuse"
@@ -63,7 +64,7 @@ def decode(line: bytes) -> list[Exchange]:
     given = _mapping(first(o, "modelParameters", "model_parameters"))
     tools = structured(first(o, "toolDefinitions", "tool_definitions"))
     given.setdefault("tools", len(tools) or None if isinstance(tools, dict | list) else None)
-    chat.set_parameters(exchange, chat.parameters(given))
+    set_parameters(exchange, parameters(given))
     messages, system = chat.read_messages(o.get("input"))
     chat.converse(exchange, messages, chat.read_response(o.get("output")), system)
     return [exchange]

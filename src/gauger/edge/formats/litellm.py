@@ -13,6 +13,7 @@ import msgspec
 
 from gauger.edge.formats import chat
 from gauger.edge.formats.exchange import Exchange
+from gauger.edge.formats.parameters import read_parameters, set_parameters
 from gauger.edge.formats.values import LineError, key_hash, load, micros, micros_or_none, structured, tolerant
 
 NAME = "litellm"
@@ -119,7 +120,7 @@ def _exchange(p: _Payload) -> Exchange:
         output_tokens=p.completion_tokens,
         cost_usd=p.response_cost if p.response_cost is not None else p.spend,
     )
-    chat.set_parameters(exchange, chat.read_parameters(p.model_parameters))
+    set_parameters(exchange, read_parameters(p.model_parameters))
     _talk(exchange, p)
     return exchange
 

@@ -26,6 +26,7 @@ import pyarrow as pa
 from gauger.detect.tables import EVENTS
 from gauger.edge.formats import chat
 from gauger.edge.formats.exchange import Exchange
+from gauger.edge.formats.parameters import Parameters, parameters, set_parameters
 from gauger.edge.formats.values import UNITS, integer, key_hash, load, micros, micros_or_none, number, structured, text
 from gauger.errors import ConfigError
 
@@ -84,7 +85,7 @@ def decoder(mapping: FieldMap) -> Callable[[bytes], list[Exchange]]:
         exchange.end_time = micros_or_none(given.get("end_time"), mapping.units.get("end_time"))
         if "parameters" in given:
             found = structured(given["parameters"])
-            chat.set_parameters(exchange, chat.parameters(found) if isinstance(found, dict) else chat.Parameters())
+            set_parameters(exchange, parameters(found) if isinstance(found, dict) else Parameters())
         if "messages" in given or "response" in given:
             messages, beside = chat.read_messages(given.get("messages"))
             chat.converse(exchange, messages, chat.read_response(given.get("response")), beside)

@@ -16,6 +16,7 @@ import msgspec
 
 from gauger.edge.formats import chat
 from gauger.edge.formats.exchange import Exchange
+from gauger.edge.formats.parameters import Parameters, parameters, set_parameters
 from gauger.edge.formats.values import (
     LineError,
     first,
@@ -169,7 +170,7 @@ def _exchange(span: _Span, a: dict[str, Any]) -> Exchange:
         output_tokens=integer(first(a, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")),
         cost_usd=number(first(a, "gen_ai.usage.cost", "gen_ai.cost.total_cost")),
     )
-    chat.set_parameters(exchange, _parameters(a))
+    set_parameters(exchange, _parameters(a))
     _talk(exchange, span, a)
     return exchange
 
@@ -178,11 +179,11 @@ def _failed(span: _Span, a: Mapping[str, Any]) -> bool:
     return "error.type" in a or (span.status is not None and span.status.code in (2, "2", "STATUS_CODE_ERROR"))
 
 
-def _parameters(a: Mapping[str, Any]) -> chat.Parameters:
+def _parameters(a: Mapping[str, Any]) -> Parameters:
     given = {k.removeprefix("gen_ai.request."): v for k, v in a.items() if k.startswith("gen_ai.request.")}
     given["n"] = first(a, "gen_ai.request.choice.count", "gen_ai.request.n")
     given["tools"] = structured(first(a, "gen_ai.tool.definitions", "gen_ai.request.tools"))
-    return chat.parameters(given)
+    return parameters(given)
 
 
 def _talk(exchange: Exchange, span: _Span, a: dict[str, Any]) -> None:
