@@ -1,0 +1,109 @@
+"""The command line. A verb is a file here and a line in ``VERBS``.
+
+A verb returns its exit code: 0 nothing found, 1 findings (None is 0). What it raises becomes one line on stderr
+and 2 usage or configuration, 3 outside failure, 4 verification failed, 70 a fault of Gauger's own. With
+GAUGER_DEBUG=1 the traceback follows. 130 and 141 are the shell's codes for an interrupt and a closed pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+import gauger
+from gauger.app.cli import evaluate
+from gauger.app.text import visible
+from gauger.errors import ConfigError, ExchangeError, GaugerError, InputError, UnsupportedError, VerifyError
+
+# A function is a command; a typer.Typer is a group of commands.
+VERBS: dict[str, Callable[..., int | None] | typer.Typer] = {
+    "evaluate": evaluate.app,
+}
+
+CODES: dict[type[Exception], int] = {
+    InputError: 2,
+    ConfigError: 2,
+    UnsupportedError: 2,
+    TyperException: 2,  # a wrong option or argument
+    ExchangeError: 3,
+    OSError: 3,
+    VerifyError: 4,
+}
+FAULT, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
+
+
+def main() -> None:
+    """The ``gauger`` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        with program().make_context("gauger", list(args)) as context:
+            code = program().invoke(context)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered must not fail again when the interpreter flushes it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except typer.Exit as e:
+        return int(e.exit_code)
+    except Exception as e:
+        return _failed(e)
+    return int(code or 0)
+
+
+def program() -> Any:
+    """The typer command made of ``VERBS``."""
+    app = typer.Typer(name="gauger", add_completion=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(_options)
+    for name, verb in VERBS.items():
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=name)
+        else:
+            app.command(name)(verb)
+    return typer.main.get_command(app)
+
+
+def _version(on: bool) -> None:
+    if on:
+        print(f"gauger {gauger.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Gauger finds illicit distillation of a language model through its API."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
+
+
+def _failed(error: Exception) -> int:
+    """Say what failed in one line, and give the exit code for it."""
+    code = next((code for kind, code in CODES.items() if isinstance(error, kind)), None)
+    if code is not None:
+        text = error.format_message() if isinstance(error, TyperException) else str(error)
+    else:
+        # The message of a fault may hold text from a log; its type does not.
+        text = f"internal error ({type(error).__name__}); set GAUGER_DEBUG=1 to see where"
+    code = FAULT if code is None else code
+    if isinstance(error, GaugerError) and not text:
+        text = type(error).__name__
+    print(f"gauger: {visible(text)}", file=sys.stderr)
+    if os.environ.get("GAUGER_DEBUG") == "1":
+        traceback.print_exception(error)
+    return code
