@@ -175,8 +175,8 @@ def schedule(scene: Scene, spec: CampaignSpec, crew: Group, n: int, span: tuple[
     if spec.timing == "handover":
         shifts = min(6, seats)
         shift = np.minimum(((time - start) / (end - start) * shifts).astype(int), shifts - 1)
-        per = seats // shifts
-        return shift * per + rng.integers(per, size=n), time
+        members = (seats - shift + shifts - 1) // shifts
+        return shift + shifts * (rng.random(n) * members).astype(int), time
     return balanced, time
 
 

@@ -170,7 +170,7 @@ def coding_agent(scene: Scene, n: int) -> None:
 
 def _scaffold_users(scene: Scene, n: int, scaffold: int) -> None:
     group = solo(scene, n, "coding-agent")
-    table = scene.talk(group, scene.counts(n, 5, 0.7), depth=0.86)
+    table = scene.talk(group, scene.counts(n, 6, 0.7), depth=0.9, longest=30)
     size, first = len(table["who"]), table["turn"] == 0
     table["system"][:] = scene.english(f"agent_system.{scaffold}", 1)[0]
     issues = scene.english("issue", int(first.sum()))

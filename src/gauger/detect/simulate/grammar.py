@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,15 +40,17 @@ class Grammar:
     def __init__(self, rules: Mapping[str, Sequence[str]], bound: Sequence[str] = ("seed", "reply")) -> None:
         self._words: dict[str, Texts] = {}
         self._forms: dict[str, list[tuple[str, list[str]]]] = {}
-        self._bound = frozenset(bound)
         for name, alternatives in rules.items():
             forms = [_compile(a) for a in alternatives]
             self._forms[name] = forms
             self._forms |= {f"{name}.{k}": [form] for k, form in enumerate(forms)}
             if not any(slots for _, slots in forms):
                 self._words[name] = texts(list(alternatives))
+        self._outcomes: dict[str, float] = dict.fromkeys(bound, 1.0) | {
+            k: float(b - a) for k, (a, b) in _RANGES.items()
+        }
         for name in rules:
-            self.outcomes(name)
+            self._count(name, ())
 
     def __contains__(self, name: str) -> bool:
         return name in self._forms
@@ -58,7 +61,19 @@ class Grammar:
 
     def outcomes(self, name: str) -> float:
         """How many ways there are to expand a rule; a bound slot counts as one. An upper bound on distinct texts."""
-        return _outcomes(self._forms, self._bound, name, ())
+        return self._count(name, ())
+
+    def _count(self, name: str, above: tuple[str, ...]) -> float:
+        if name in self._outcomes:
+            return self._outcomes[name]
+        if name in above:
+            raise ValueError(f"the rule {name!r} expands into itself")
+        if name not in self._forms:
+            raise ValueError(f"no rule {name!r} for a slot of {above[-1] if above else 'the grammar'!r}")
+        below = (*above, name)
+        total = float(sum(prod(self._count(s, below) for s in slots) for _, slots in self._forms[name]))
+        self._outcomes[name] = total
+        return total
 
     def expand(self, name: str, n: int, rng: np.random.Generator, bind: Mapping[str, Texts] | None = None) -> Texts:
         """Expand a rule n times.
@@ -81,16 +96,15 @@ class Grammar:
             return words[rng.integers(len(words), size=len(at))]
         forms = self._forms[name]
         pick = rng.integers(len(forms), size=len(at))
+        order = np.argsort(pick, kind="stable")
+        bounds = np.searchsorted(pick[order], np.arange(len(forms) + 1)).tolist()
         filled = np.empty(len(at), dtype=object)
-        for k in np.unique(pick):
-            here = np.flatnonzero(pick == k)
-            pattern, slots = forms[k]
-            columns = [self._fill(slot, at[here], rng, bind) for slot in slots]
-            filled[here] = (
-                np.fromiter((pattern % row for row in zip(*columns, strict=True)), dtype=object, count=len(here))
-                if slots
-                else pattern % ()
-            )
+        for (pattern, slots), low, high in zip(forms, bounds, bounds[1:], strict=False):
+            if low < high:
+                here = order[low:high]
+                columns = [self._fill(slot, at[here], rng, bind).tolist() for slot in slots]
+                made = (pattern % row for row in zip(*columns, strict=True)) if slots else (pattern % () for _ in here)
+                filled[here] = np.fromiter(made, dtype=object, count=high - low)
         return filled
 
 
@@ -100,32 +114,15 @@ def _compile(alternative: str) -> tuple[str, list[str]]:
     return "%s".join(p.replace("%", "%%") for p in pieces[::2]), pieces[1::2]
 
 
-def _outcomes(
-    forms: Mapping[str, list[tuple[str, list[str]]]], bound: frozenset[str], name: str, above: tuple[str, ...]
-) -> float:
-    if name in bound:
-        return 1.0
-    if name in _RANGES:
-        return float(_RANGES[name][1] - _RANGES[name][0])
-    if name in above:
-        raise ValueError(f"the rule {name!r} expands into itself")
-    if name not in forms:
-        raise ValueError(f"no rule {name!r} for a slot of {above[-1] if above else 'the grammar'!r}")
-    below = (*above, name)
-    return float(sum(np.prod([_outcomes(forms, bound, s, below) for s in slots]) for _, slots in forms[name]))
-
-
 @cache
 def load(language: str) -> Grammar:
     """The grammar of one of `LANGUAGES`; where it lacks a rule of English, the English one stands in."""
     rules = table("en")
     if language != "en":
         own = table(language)
-        # Answers and follow-ups must not fall back into English piece by piece.
         english = {f"en_{name}": [SLOT.sub(_english, a) for a in alternatives] for name, alternatives in rules.items()}
-        borrowed = {name: ["{en_" + name + "}"] for name in rules if name not in own}
-        answers = {n: ["{answer}"] for n in borrowed if n.startswith("a_") or n == "answer_short"}
-        rules = english | borrowed | answers | own
+        borrowed = {name: ["{en_" + name + "}"] for name in rules}
+        rules = english | borrowed | table("any") | own
     return Grammar(rules)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from gauger.detect.simulate.spec import CampaignSpec, Crowd, WorldSpec
 
 _SMALL = (
-    CampaignSpec(name="thinkers", kinds=("reasoning",), accounts=40, per_day=10, languages=("en", "zh")),
+    CampaignSpec(name="thinkers", kinds=("reasoning",), accounts=30, per_day=6, languages=("en", "zh")),
     CampaignSpec(
         name="examiners",
         kinds=("grading", "evolution"),
-        accounts=25,
-        per_day=8,
+        accounts=24,
+        per_day=5,
         dilution=0.6,
         paraphrase=0.3,
         cards="own",
@@ -24,7 +24,7 @@ _SMALL = (
         name="relay",
         kinds=("agentic", "coding"),
         accounts=20,
-        per_day=8,
+        per_day=5,
         turns=3,
         hop=0.6,
         timing="circadian",
@@ -114,10 +114,10 @@ _ADAPTIVE = (
 )
 
 PRESETS: dict[str, WorldSpec] = {
-    "small": WorldSpec(campaigns=_SMALL, activity=0.5),
-    "demo": WorldSpec(crowd=Crowd().times(2.2), campaigns=_SMALL, activity=0.75),
-    "standard": WorldSpec(crowd=Crowd().times(7), campaigns=_STANDARD),
-    "adaptive": WorldSpec(crowd=Crowd().times(4), campaigns=_ADAPTIVE),
+    "small": WorldSpec(campaigns=_SMALL, activity=0.4),
+    "demo": WorldSpec(crowd=Crowd().times(2.2), campaigns=_SMALL, activity=0.65),
+    "standard": WorldSpec(crowd=Crowd().times(6.5), campaigns=_STANDARD, activity=0.65),
+    "adaptive": WorldSpec(crowd=Crowd().times(4), campaigns=_ADAPTIVE, activity=0.8),
     "benign": WorldSpec(crowd=Crowd().times(2.2), activity=0.75),
 }
 """small: for tests, about 20 thousand exchanges. demo: 60 thousand. standard: 250 thousand, six varied campaigns.

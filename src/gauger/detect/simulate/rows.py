@@ -35,8 +35,8 @@ FIELDS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def rows(n: int, **given: Any) -> Rows:
-    """n exchanges; a scalar holds for all, a missing field gets its default.
+def rows(size: int, /, **given: Any) -> Rows:
+    """So many exchanges; a scalar holds for all, a missing field gets its default.
 
     Raises:
         KeyError: a field that is not in `FIELDS`.
@@ -44,7 +44,7 @@ def rows(n: int, **given: Any) -> Rows:
     table: Rows = {}
     for name, (kind, default) in FIELDS.items():
         value = given.pop(name, default)
-        column = np.empty(n, dtype=kind)
+        column = np.empty(size, dtype=kind)
         column[:] = value
         table[name] = column
     if given:

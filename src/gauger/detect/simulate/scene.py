@@ -57,17 +57,19 @@ class Scene:
         """n texts in English."""
         return load("en").expand(rule, n, self.rng, bind)
 
-    def talk(self, group: Group, sessions: Ints, *, start: Floats | None = None, depth: float = 0.45) -> Rows:
+    def talk(
+        self, group: Group, sessions: Ints, *, start: Floats | None = None, depth: float = 0.45, longest: int = 9
+    ) -> Rows:
         """Multi-turn chats: `sessions` per account, at circadian times unless `start` gives them (sorted by account).
 
         Args:
-            depth: probability that a chat goes on after each turn.
+            depth: probability that a chat goes on after each turn, up to `longest` turns.
         """
         rng = self.rng
         owner = np.repeat(np.arange(len(group)), sessions)
         if start is None:
             start = arrivals.circadian(rng, group.zone_h[owner], self.spec.days)
-        turns = np.minimum(rng.geometric(1 - depth, size=len(owner)), 9)
+        turns = np.minimum(rng.geometric(1 - depth, size=len(owner)), longest)
         chat = np.repeat(np.arange(len(owner)), turns)
         turn = np.arange(len(chat)) - np.repeat(np.cumsum(turns) - turns, turns)
         gap = np.where(turn > 0, rng.exponential(70, len(chat)) + 8, 0.0)

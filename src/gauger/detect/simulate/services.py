@@ -18,7 +18,7 @@ _ANSWERS = ("answer_short", "a_label", "a_label", "a_grading", "answer", "answer
 
 def firm(scene: Scene, accounts: int, kind: str, plan: str = "payg", **known: Any) -> Group:
     """One org with several accounts that stay with their model."""
-    created = scene.cast.past(1, newcomers=0.03)
+    created = scene.cast.past(1, newcomers=0.0)
     org = scene.cast.found(1, created, plan=plan, verified=int(scene.rng.random() < 0.5), **known)
     switch = np.full(accounts, NEVER if scene.rng.random() < 0.7 else scene.rng.uniform(48, 400))
     return scene.cast.enrol(np.repeat(org, accounts), kind, languages=("en",), switch_h=switch)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gauger.detect.simulate import campaigns, citizens, services
 from gauger.detect.simulate.ledger import to_events
@@ -96,7 +97,7 @@ def simulate(spec: WorldSpec, rng: np.random.Generator) -> World:
         spec=spec,
         events=events,
         exchanges=pa.table(exchanges, schema=EXCHANGES),
-        **_side_tables(scene),
+        **_side_tables(scene, events),
     )
 
 
@@ -128,9 +129,10 @@ def settle(scene: Scene, table: Rows) -> Rows:
     return take(table, drops - before == 0)
 
 
-def _side_tables(scene: Scene) -> dict[str, pa.Table]:
+def _side_tables(scene: Scene, events: pa.Table) -> dict[str, pa.Table]:
     spec = scene.spec
-    born = [a for a in scene.cast.accounts if a["created"] < scene.end]
+    seen = set(pc.unique(events["account"]).to_pylist())
+    born = [a for a in scene.cast.accounts if a["account"] in seen]
     alive = {a["org"] for a in born}
     orgs = [o | {"created": _moment(scene, o["created"])} for o in scene.cast.orgs if o["org"] in alive]
     bans = sorted((a for a in born if a["banned"] < scene.end), key=lambda a: a["banned"])
