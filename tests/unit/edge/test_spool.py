@@ -53,7 +53,7 @@ def values(spool: Spool) -> list[int]:
 def test_killed_anywhere_it_goes_on_with_nothing_twice_and_nothing_lost(tmp_path: Path) -> None:
     rng = random.Random(20)
     killed, at = 0, 0
-    for after in [*(rng.randrange(1, 300) for _ in range(14)), sys.maxsize]:
+    for after in [*(rng.randrange(1, 300) for _ in range(9)), sys.maxsize]:
         command = [sys.executable, "-c", CHILD, str(tmp_path), str(after), str(TOTAL)]
         killed += subprocess.run(command, check=False).returncode == -signal.SIGKILL
         spool = Spool(tmp_path, "f")
@@ -62,7 +62,7 @@ def test_killed_anywhere_it_goes_on_with_nothing_twice_and_nothing_lost(tmp_path
         assert values(spool) == list(range(at))
         assert spool.progress.rows == at == spool.progress.counters.get("seen", 0)
     assert at == TOTAL
-    assert killed >= 5
+    assert killed >= 4
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([JOURNAL, *spool.progress.parts])
 
 
