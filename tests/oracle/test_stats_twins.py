@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -75,3 +76,12 @@ def test_permutation_evidence(observed: int, permuted: list[int]) -> None:
         assert log_e == 0.0
     else:
         assert math.exp(log_e) == pytest.approx(n * r[0] / sum(r))
+
+
+@pytest.mark.parametrize("t", [1e-9, 1e-4, 0.02, 0.0299999, 0.0300001, 0.5, 40.0, 3000.0])
+def test_mixture_calibrator_across_its_seam(t: float) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        d = Decimal(t)
+        exact = float(((d.exp() - 1 - d) / (d * d)).ln())
+    assert float(calibrators.mixture(-t)) == pytest.approx(exact, rel=1e-14, abs=5e-13)

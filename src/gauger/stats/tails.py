@@ -67,25 +67,27 @@ def hypergeometric_log_lower(k: ArrayLike, population: ArrayLike, marked: ArrayL
 def beta_log_lower(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """log P(X <= x) for X ~ Beta(a, b): the regularised incomplete beta. a, b > 0, x in [0, 1]."""
     x, a, b = _floats(x, a, b)
-    return _log_beta(x, 1 - x, a, b, betainc(a, b, x), betaincc(a, b, x))
+    _check_beta(x, a, b)
+    return _far(_near(betainc, betaincc, a, b, x, upper=False), _log_beta_fraction, x, 1 - x, a, b)
 
 
 def beta_log_upper(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """log P(X >= x) for X ~ Beta(a, b)."""
     x, a, b = _floats(x, a, b)
-    return _log_beta(1 - x, x, b, a, betaincc(a, b, x), betainc(a, b, x))
+    _check_beta(x, a, b)
+    return _far(_near(betainc, betaincc, a, b, x, upper=True), _log_beta_fraction, 1 - x, x, b, a)
 
 
 def gamma_log_upper(x: ArrayLike, shape: ArrayLike, scale: ArrayLike = 1.0) -> FloatArray:
     """log P(X >= x) for X ~ Gamma(shape, scale), of mean shape * scale. x >= 0."""
     x, shape = _gamma(x, shape, scale)
-    return _far(_log_of(gammaincc(shape, x), gammainc(shape, x)), _log_gamma_fraction, x, shape)
+    return _far(_near(gammainc, gammaincc, shape, x, upper=True), _log_gamma_fraction, x, shape)
 
 
 def gamma_log_lower(x: ArrayLike, shape: ArrayLike, scale: ArrayLike = 1.0) -> FloatArray:
     """log P(X <= x) for X ~ Gamma(shape, scale)."""
     x, shape = _gamma(x, shape, scale)
-    return _far(_log_of(gammainc(shape, x), gammaincc(shape, x)), _log_gamma_series, x, shape)
+    return _far(_near(gammainc, gammaincc, shape, x, upper=False), _log_gamma_series, x, shape)
 
 
 def clopper_pearson(k: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[FloatArray, FloatArray]:
@@ -137,11 +139,23 @@ def _gamma(x: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> tuple[FloatArray
     return x / scale, shape
 
 
-def _log_of(tail: FloatArray, other: FloatArray) -> FloatArray:
-    """log(tail) from the smaller of tail and 1 - tail; NaN where tail is too small to trust."""
+def _check_beta(x: FloatArray, a: FloatArray, b: FloatArray) -> None:
+    if not (np.all((a > 0) & (b > 0)) and np.all((x >= 0) & (x <= 1))):
+        raise ConfigError("beta tail: needs a > 0, b > 0 and x between 0 and 1")
+
+
+def _near(
+    lower_tail: Callable[..., FloatArray], upper_tail: Callable[..., FloatArray], *args: FloatArray, upper: bool
+) -> FloatArray:
+    """log of one of scipy's two tails, from the smaller of them; NaN where it is too small to trust."""
+    low = np.asarray(lower_tail(*args))
+    high = np.asarray(1 - low)
+    over = low > 0.5
+    high[over] = upper_tail(*(a[over] for a in args))  # slow in scipy, so only where it is the smaller
+    wanted, other = (high, low) if upper else (low, high)
     with np.errstate(divide="ignore"):
-        value = np.where(tail > 0.5, np.log1p(-other), np.log(tail))
-    return np.where(tail < _TINY, np.nan, value)
+        value = np.where(wanted > 0.5, np.log1p(-other), np.log(wanted))
+    return np.where(wanted < _TINY, np.nan, value)
 
 
 def _far(near: FloatArray, formula: Callable[..., FloatArray], *args: FloatArray) -> FloatArray:
@@ -151,13 +165,6 @@ def _far(near: FloatArray, formula: Callable[..., FloatArray], *args: FloatArray
         with np.errstate(divide="ignore", invalid="ignore"):
             near[far] = formula(*(a[far] for a in args))
     return near
-
-
-def _log_beta(x: FloatArray, y: FloatArray, a: FloatArray, b: FloatArray, *tails: FloatArray) -> FloatArray:
-    """log I_x(a, b), where y is 1 - x and ``tails`` are scipy's I_x(a, b) and its complement."""
-    if not (np.all((a > 0) & (b > 0)) and np.all((x >= 0) & (y >= 0))):
-        raise ConfigError("beta tail: needs a > 0, b > 0 and x between 0 and 1")
-    return _far(_log_of(*tails), _log_beta_fraction, x, y, a, b)
 
 
 def _log_beta_fraction(x: FloatArray, y: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
