@@ -70,7 +70,7 @@ def test_a_verb_returns_its_code(verb, returned: int | None, code: int) -> None:
 
 def test_an_error_is_one_visible_line(verb, capsys) -> None:
     verb(raising(errors.InputError("a\nb\x1b[2J\u202e")))
-    assert capsys.readouterr().err == "gauger: a b␛[2J⟨U+202E⟩\n"
+    assert capsys.readouterr().err == "gauger: a b⟨U+001B⟩[2J⟨U+202E⟩\n"
 
 
 def test_a_fault_shows_no_text_of_the_log(verb, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

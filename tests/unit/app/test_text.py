@@ -11,7 +11,7 @@ from gauger.app.text import visible
 
 
 def test_signs() -> None:
-    assert visible("a\x00b\x1b[31mc\n\x7f") == "a␀b␛[31mc ⟨U+007F⟩"
+    assert visible("a\x00b\x1b[31mc\n\x7f") == "a⟨U+0000⟩b⟨U+001B⟩[31mc ⟨U+007F⟩"
     assert visible("acct\u202egnp\u200b\ud800") == "acct⟨U+202E⟩gnp⟨U+200B⟩⟨U+D800⟩"
     assert visible("naïve 数 🙂 ❤\ufe0f") == "naïve 数 🙂 ❤\ufe0f"
     assert visible("x" * 12, limit=10) == "x" * 10 + "… [2 more characters]"
