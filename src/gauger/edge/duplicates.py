@@ -40,9 +40,12 @@ class Duplicates:
 
         A null id is never a duplicate.
         """
-        ids = ids.cast(pa.large_string())
-        if not len(ids):
-            return np.zeros(0, np.bool_)
+        seen = np.zeros(len(ids), np.bool_)
+        if ids.null_count < len(ids):
+            seen[ids.is_valid().to_numpy(zero_copy_only=False)] = self._add(ids.drop_null().cast(pa.large_string()))
+        return seen
+
+    def _add(self, ids: pa.Array) -> npt.NDArray[np.bool_]:
         offsets = np.frombuffer(ids.buffers()[1], np.int64, len(ids) + 1, ids.offset * 8)
         data = ids.buffers()[2]
         text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
@@ -55,8 +58,6 @@ class Duplicates:
             if len(mine):
                 self._make_room(shard, len(mine))
                 self._used[shard] += _insert(self._tables[shard], hashes, mine, seen)
-        if ids.null_count:
-            seen &= ids.is_valid().to_numpy(zero_copy_only=False)
         return seen
 
     def _make_room(self, shard: int, more: int) -> None:

@@ -57,7 +57,7 @@ def blocks(
         tail = tail + len(piece) if at < 0 else len(piece) - at - 1
         if (tail < size and size >= block_bytes) or tail > longest:
             data = b"".join(held)
-            for block in _split(data[: size - tail], line, block_lines):
+            for block in _split(data[: size - tail], line, block_bytes, block_lines):
                 yield block
                 line += block.lines
             held, size = [data[size - tail :]], tail
@@ -70,7 +70,7 @@ def blocks(
     torn = data[size - tail :] if cut_short else b""
     if cut_short:
         data = data[: size - tail]
-    for block in _split(data, line, block_lines):
+    for block in _split(data, line, block_bytes, block_lines):
         yield block
         line += block.lines
     if cut_short:
@@ -97,18 +97,22 @@ class _Overlong:
         return Fault(line, f"line longer than {LONGEST_LINE >> 20} MiB", self._sha256.hexdigest(), self._bytes)
 
 
-def _split(data: bytes, line: int, most: int) -> Iterator[Block]:
-    """One block, or several where the lines are short and many."""
-    while data:
-        count = data.count(b"\n") + (not data.endswith(b"\n"))
-        if count <= most:
-            yield Block(line, count, data)
-            return
-        at = -1
-        for _ in range(most):
-            at = data.index(b"\n", at + 1)
-        yield Block(line, most, data[: at + 1])
-        data, line = data[at + 1 :], line + most
+def _split(data: bytes, line: int, most_bytes: int, most_lines: int) -> Iterator[Block]:
+    """One block, or several where the data are large or the lines short and many."""
+    at = 0
+    while at < len(data):
+        end = len(data)
+        if end - at > most_bytes:
+            cut = data.rfind(b"\n", at, at + most_bytes)
+            cut = cut if cut >= 0 else data.find(b"\n", at + most_bytes)
+            end = cut + 1 if cut >= 0 else end
+        count = data.count(b"\n", at, end) + (data[end - 1] != ord("\n"))
+        if count > most_lines:
+            count, end = most_lines, at
+            for _ in range(most_lines):
+                end = data.index(b"\n", end) + 1
+        yield Block(line, count, data[at:end])
+        at, line = end, line + count
 
 
 def after(stream: Iterable[Block], consumed: int) -> Iterator[Block]:

@@ -29,6 +29,7 @@ from gauger.edge.lines import BOM, LONGEST_LINE
 from gauger.edge.quarantine import Fault, fault
 from gauger.errors import ExchangeError
 
+OURS = "the reader failed on this line: please report it"
 _AT_HOME = 2  # blocks parsed in this process before children are worth their start
 _PIPE = 1 << 20 if sys.platform == "linux" else -1  # bytes; the default means a switch of process each 64 KiB
 _AHEAD = 2  # blocks in flight for each child
@@ -89,6 +90,9 @@ def _one(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchang
         found = decode(line.removeprefix(BOM) if number == 1 else line)
     except LineError as error:
         tally.faults.append(fault(number, str(error), line))
+        return []
+    except Exception as error:  # a defect of ours on one line must not end a scan of millions
+        tally.faults.append(fault(number, f"{OURS} ({type(error).__name__})", line))
         return []
     if not found:
         tally.skipped += 1

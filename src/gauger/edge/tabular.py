@@ -24,9 +24,7 @@ def csv_blocks(source: str, *, block_bytes: int, block_lines: int) -> Iterator[B
     csv.field_size_limit(LONGEST_LINE)
     stream = _Text(source)
     rows = csv.reader(stream)
-    header = next(rows, None)
-    if header is None:
-        return
+    header = next(rows, [])
     records: list[bytes | Fault] = []
     size, line = 0, 1
     while True:

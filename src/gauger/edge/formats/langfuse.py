@@ -37,7 +37,7 @@ def decode(line: bytes) -> list[Exchange]:
         LineError: not a JSON object, or a generation without usable time.
     """
     o = load(line)
-    if o.get("type") in _NO_EXCHANGE:
+    if text(o.get("type")) in _NO_EXCHANGE:
         return []
     metadata = _mapping(o.get("metadata"))
     usage = _mapping(first(o, "usageDetails", "usage_details")) or _mapping(o.get("usage"))

@@ -146,7 +146,7 @@ def _value(value: _Value | None) -> Any:
 def _is_exchange(a: Mapping[str, Any]) -> bool:
     operation = a.get("gen_ai.operation.name")
     if operation is not None:
-        return operation in _EXCHANGES
+        return isinstance(operation, str) and operation in _EXCHANGES
     return first(a, "gen_ai.request.model", "gen_ai.response.model") is not None and "gen_ai.tool.name" not in a
 
 

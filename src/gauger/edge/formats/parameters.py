@@ -78,7 +78,7 @@ def _unworded(value: Any) -> Any:
     if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) <= 2**53):
         return value
     if isinstance(value, str) and len(value) <= 32:
-        return value
+        return number(value) if value[:1].isdecimal() and number(value) is not None else value
     try:
         return "#" + blake2b(msgspec.json.encode(value, order="sorted"), digest_size=8).hexdigest()
     except (ValueError, TypeError, OverflowError, RecursionError):
