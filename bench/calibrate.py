@@ -21,8 +21,9 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
+
 from gauger.detect.calibration import dump_weights, learn_ratios, learn_weights, parse_calibration
-from gauger.detect.campaigns import candidate_groups, find, account_table, solo_candidates, weigh_ties
+from gauger.detect.campaigns import account_table, candidate_groups, find, solo_candidates, weigh_ties
 from gauger.detect.elicitation import load_model, thresholds
 from gauger.detect.links import candidate_pairs, similarities
 from gauger.detect.registry import describe
@@ -32,7 +33,13 @@ from gauger.detect.traffic import Sides, Traffic, fold
 from gauger.edge.spool import signed
 
 TARGET = Path(__file__).parents[1] / "src/gauger/detect/calibration.json"
-NOTHING = {"groups": {"(intercept)": [0, 1, 0]}, "solos": {"(intercept)": [0, 1, 0]}, "null_groups": [], "null_sizes": [], "null_solos": []}
+NOTHING = {
+    "groups": {"(intercept)": [0, 1, 0]},
+    "solos": {"(intercept)": [0, 1, 0]},
+    "null_groups": [],
+    "null_sizes": [],
+    "null_solos": [],
+}
 PAIRS = 4000
 
 
@@ -104,7 +111,9 @@ def pairs_of(traffic: Traffic, campaign: np.ndarray, seed: int) -> tuple[dict[st
     return together, similar(rng.choice(honest, 2 * PAIRS), rng.choice(honest, 2 * PAIRS))
 
 
-def described(traffic: Traffic, campaign: np.ndarray, kind: np.ndarray, ratios: dict[str, list[float]]) -> dict[str, list[Any]]:
+def described(
+    traffic: Traffic, campaign: np.ndarray, kind: np.ndarray, ratios: dict[str, list[float]]
+) -> dict[str, list[Any]]:
     """Candidate groups and solos of a world with their scores, sizes, labels and majority kinds."""
     weigher = parse_calibration(json.dumps(NOTHING | {"ratios": ratios}).encode())
     ties = weigh_ties(traffic, weigher)
@@ -183,7 +192,7 @@ def main() -> None:
         # A mixed group teaches nothing: it is neither a campaign nor benign.
         pure = {k: [r for r in v if r[2] >= 0.7 or r[2] <= 0.1] for k, v in rows.items()}
         weights = {k: learn_weights([r[0] for r in v], [r[2] >= 0.7 for r in v]) for k, v in pure.items()}
-        log(f"weights from {({k: (len(v), sum(r[2] >= 0.7 for r in v)) for k, v in pure.items()})}")
+        log(f"weights from { ({k: (len(v), sum(r[2] >= 0.7 for r in v)) for k, v in pure.items()}) }")
         null = list(pool.map(partial(gather, ratios=ratios), benign))
         log(f"null from {len(benign)} worlds")
         groups = [r for w in null for r in w["groups"]]
@@ -211,7 +220,10 @@ def main() -> None:
                 "campaigns": len(jaccard),
                 "found_at_0.5": sum(j >= 0.5 for j in jaccard),
                 "found_at_0.8": sum(j >= 0.8 for j in jaccard),
-                **{k: sum(f[k] for f in figures) for k in ("rejections", "false_rejections", "flagged", "guilty", "false_flags", "honest")},
+                **{
+                    k: sum(f[k] for f in figures)
+                    for k in ("rejections", "false_rejections", "flagged", "guilty", "false_flags", "honest")
+                },
                 "false_kinds": sorted({k for f in figures for k in f["false_kinds"]}),
                 "seconds": round(time.monotonic() - began),
             }

@@ -16,19 +16,21 @@ from gauger.detect.campaigns import GROUP_NULL, SOLO_NULL, Candidate, Ties
 from gauger.detect.elicited import capabilities
 from gauger.detect.links import weigh
 from gauger.detect.registry import SIGNALS
-from gauger.detect.template_families import SCAFFOLDS, shared_rows
-from gauger.detect.traffic import Traffic
+from gauger.detect.template_families import shared_rows
+from gauger.detect.timing import STEP_NULL, step_log_e
+from gauger.detect.traffic import SCAFFOLDS, Traffic
 from gauger.model import Campaign, Evidence, Family, Score, to_plain
 from gauger.stats import conformal
 
 MAX_FAMILIES = 12
+SEED = 1  # of the rotations: the same log gives the same number
 MAX_EDGES = 1500
 TIMELINE_BINS = 96
 
 NOT_CLAIMED = (
     "That any person or company did anything: evidence is against a written null about accounts in this log.",
-    "A probability of guilt: an e-value of 100 means that such a finding is at most a hundredth as likely under the null.",
-    "That what was not flagged is innocent: a campaign whose accounts share nothing that is logged leaves no trace here.",
+    "A probability of guilt: an e-value of 100 is a finding that the null makes at most once in a hundred.",
+    "That what was not flagged is innocent: accounts that share nothing that is logged leave no trace here.",
     "That a model was trained on these exchanges: that needs a test of the model itself.",
 )
 
@@ -51,6 +53,24 @@ def evidence_of(candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> 
     )
 
 
+def step_evidence(traffic: Traffic, candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> Evidence:
+    """Whether the members keep step: another null, so another number, never merged with the first."""
+    hours = np.asarray(traffic.hours[candidate.members].toarray(), dtype=float)
+    log_e = step_log_e(hours, np.random.default_rng(SEED))
+    return Evidence(
+        subject=subject,
+        null=STEP_NULL,
+        kind="model",
+        method="timing-rotation",
+        params={"draws": 999, "seed": SEED},
+        log_e=log_e,
+        n=len(candidate.members),
+        anytime=False,
+        inputs=inputs,
+        why="variance of the members' summed hourly exchanges against members whose days are rotated at random",
+    )
+
+
 def scores_of(candidate: Candidate, subject: str, calibration: Calibration) -> tuple[Score, ...]:
     """What moved the log odds most, as Scores."""
     weights = calibration.solos if len(candidate.members) == 1 else calibration.groups
@@ -64,7 +84,7 @@ def scores_of(candidate: Candidate, subject: str, calibration: Calibration) -> t
             why=f"adds {added:+.2f} to the log odds",
         )
         for feature, added in parts.items()
-        if added > 0.05 and not math.isnan(candidate.scores.get(feature, math.nan))  # noqa: PLR2004
+        if added > 0.05 and not math.isnan(candidate.scores.get(feature, math.nan))
     )
 
 
@@ -108,7 +128,9 @@ def campaign_of(
     names = tuple(rows["account"])
     subject = campaign_id(names)
     families = tuple(
-        Family(id=family_id(layer, token), events=n, accounts=a, orgs=o, example=examples.get(family_id(layer, token), ""))
+        Family(
+            id=family_id(layer, token), events=n, accounts=a, orgs=o, example=examples.get(family_id(layer, token), "")
+        )
         for layer, token, n, a, o in family_tokens(traffic, candidate)
     )
     return Campaign(
@@ -122,7 +144,7 @@ def campaign_of(
         tokens=int(rows["tokens_in"].fillna(0).sum() + rows["tokens_out"].fillna(0).sum()),
         value_usd=round(float(rows["cost_usd"].fillna(0).sum()), 2),
         scores=scores_of(candidate, subject, calibration),
-        evidence=(evidence_of(candidate, subject, inputs),),
+        evidence=(evidence_of(candidate, subject, inputs), step_evidence(traffic, candidate, subject, inputs)),
     )
 
 
@@ -132,12 +154,19 @@ def campaign_id(accounts: Sequence[str]) -> str:
 
 
 def campaign_body(
-    traffic: Traffic, candidate: Candidate, campaign: Campaign, table: pd.DataFrame, ties: Ties, ratios: Mapping[str, list[float]]
+    traffic: Traffic,
+    candidate: Candidate,
+    campaign: Campaign,
+    table: pd.DataFrame,
+    ties: Ties,
+    ratios: Mapping[str, list[float]],
 ) -> dict[str, Any]:
     """A campaign in the form of report.json."""
     shares = capabilities(traffic, candidate.members)
     plain = to_plain(campaign)
-    plain["accounts"] = account_bodies(traffic, table, candidate.members[table["flagged"].to_numpy()[candidate.members] == 1])
+    plain["accounts"] = account_bodies(
+        traffic, table, candidate.members[table["flagged"].to_numpy()[candidate.members] == 1]
+    )
     plain["capabilities"] = [{"name": c, "share": round(shares.get(c, 0.0), 4)} for c in campaign.capabilities]
     plain["evidence"] = [evidence_body(e) for e in campaign.evidence]
     plain["value_usd"] = campaign.value_usd or None
@@ -182,7 +211,7 @@ def timeline(traffic: Traffic, members: np.ndarray) -> list[dict[str, Any]]:
     width = -(-len(mine) // TIMELINE_BINS)
     starts = np.arange(0, len(mine), width)
     return [
-        {"t": to_plain(moment((traffic.start + s) * 3600)), "exchanges": int(m), "background": int(r)}
+        {"t": to_plain(moment((traffic.start + int(s)) * 3600)), "exchanges": int(m), "background": int(r)}
         for s, m, r in zip(starts, np.add.reduceat(mine, starts), np.add.reduceat(rest, starts), strict=True)
     ]
 
@@ -193,7 +222,7 @@ def graph(traffic: Traffic, members: np.ndarray, ties: Ties, ratios: Mapping[str
     inside[members] = True
     mine = np.flatnonzero(inside[ties.a] & inside[ties.b] & (ties.weight > 0))
     mine = mine[np.argsort(-ties.weight[mine], kind="stable")][:MAX_EDGES]
-    speaks = {name: weigh({name: s[mine]}, ratios) > 0.3 for name, s in ties.similar.items()}  # noqa: PLR2004
+    speaks = {name: weigh({name: s[mine]}, ratios) > 0.3 for name, s in ties.similar.items()}
     names = traffic.accounts["account"]
     return {
         "nodes": [{"id": names.iloc[i], "exchanges": int(traffic.accounts["n"].iloc[i])} for i in members],

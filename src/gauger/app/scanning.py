@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gauger import __version__
+from gauger.app.alarms import alarm_times
 from gauger.app.findings import (
     NOT_CLAIMED,
     account_bodies,
@@ -68,12 +69,14 @@ class ScanOptions:
     orgs: Path | None = None
     bans: Path | None = None
     releases: Path | None = None
+    prices: Path | None = None
     fdr: float = 0.05
     engine: str = "duckdb"
     remote: str = ""
     memory_gb: float = 4.0
     strict: bool = False
     keep_work: bool = False
+    alarms: bool = False
 
 
 def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{options.out}: cannot be written to: {error.strerror}") from None
-    known = _sides(options)
+    known = _sides(options, progress)
     spool, files = _ingest(options, work, progress)
     progress(f"folding {spool.progress.rows:,} exchanges to accounts ({options.engine})")
     engine = open_engine(options.engine, scratch=work / "scratch", memory_gb=options.memory_gb, remote=options.remote)
@@ -110,14 +113,20 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
     return body
 
 
-def _sides(options: ScanOptions) -> Sides:
-    def frame(path: Path | None, read: Any) -> pd.DataFrame | None:
-        return None if path is None else read(path).to_pandas()
+def _sides(options: ScanOptions, progress: Progress) -> Sides:
+    def frame(path: Path | None, read: Callable[[Path], side_tables.Side]) -> pd.DataFrame | None:
+        if path is None:
+            return None
+        side = read(path)
+        if side.ignored:
+            progress(f"{path}: columns not used: {', '.join(side.ignored)}")
+        return side.table.to_pandas()
 
     return Sides(
         orgs=frame(options.orgs, side_tables.read_orgs),
         bans=frame(options.bans, side_tables.read_bans),
         releases=frame(options.releases, side_tables.read_releases),
+        prices=frame(options.prices, side_tables.read_prices),
     )
 
 
@@ -205,7 +214,23 @@ def _judge(
     body = _header(options, traffic, files, hashes, created)
     records = [campaign_of(traffic, g, accounts, calibration, inputs, examples) for g in named]
     ratios = calibration.ratios
-    body["campaigns"] = [campaign_body(traffic, g, c, accounts, ties, ratios) for g, c in zip(named, records, strict=True)]
+    body["campaigns"] = [
+        campaign_body(traffic, g, c, accounts, ties, ratios) for g, c in zip(named, records, strict=True)
+    ]
+    if options.alarms:
+        times = alarm_times(
+            table,
+            engine.collect,
+            traffic.sides,
+            thresholds(),
+            calibration,
+            [c.accounts for c in records],
+            traffic,
+            fdr=options.fdr,
+            progress=progress,
+        )
+        for campaign, at in zip(body["campaigns"], times, strict=True):
+            campaign["alarm"] = None if at is None else to_plain(at)
     body["solo"] = [
         account_bodies(traffic, accounts, s.members)[0]
         | {"evidence": [evidence_body(evidence_of(s, str(traffic.accounts["account"].iloc[s.members[0]]), inputs))]}
@@ -261,7 +286,12 @@ def _limits(traffic: Traffic, files: list[FileReport]) -> list[str]:
 
 
 def _examples(
-    options: ScanOptions, traffic: Traffic, groups: list[Candidate], files: list[FileReport], engine: Engine, table: ir.Table
+    options: ScanOptions,
+    traffic: Traffic,
+    groups: list[Candidate],
+    files: list[FileReport],
+    engine: Engine,
+    table: ir.Table,
 ) -> dict[str, str]:
     """A redacted example of each family that the report names."""
     wanted: dict[str, set[int]] = {}
@@ -283,7 +313,9 @@ def _examples(
 
 def _digests(options: ScanOptions, files: list[FileReport]) -> dict[str, str]:
     """SHA-256 of every input that lies in a file, side tables included."""
-    sides = [p for p in (options.orgs, options.bans, options.releases, options.mapping) if p is not None]
+    sides = [
+        p for p in (options.orgs, options.bans, options.releases, options.prices, options.mapping) if p is not None
+    ]
     found = {}
     for name in [*(f.source for f in files if f.source != STDIN), *map(str, sides)]:
         with Path(name).open("rb") as file:

@@ -42,9 +42,11 @@ class Weights:
 
     def standardise(self, scores: Sequence[GroupScores]) -> NDArray[np.float64]:
         """Features as a matrix (groups, features); what is missing is 0, neither for nor against."""
-        raw = np.array([[s.get(f, np.nan) for f in self.features] for s in scores], dtype=float).reshape(len(scores), len(self.features))
+        raw = np.array([[s.get(f, np.nan) for f in self.features] for s in scores], dtype=float).reshape(
+            len(scores), len(self.features)
+        )
         x = (raw - np.array(self.center)) / np.array(self.scale)
-        return np.nan_to_num(np.clip(x, -CLIP, CLIP), nan=0.0)
+        return np.asarray(np.nan_to_num(np.clip(x, -CLIP, CLIP), nan=0.0), dtype=np.float64)
 
     def log_odds(self, scores: Sequence[GroupScores]) -> NDArray[np.float64]:
         """One number a group; more means more like a harvest."""

@@ -36,7 +36,9 @@ MAX_SOLOS = 2000
 GROUP_NULL = (
     "the group is benign: its log odds are exchangeable with those of groups that the same steps form in honest traffic"
 )
-SOLO_NULL = "the account is benign: its log odds are exchangeable with those of honest accounts that pass the same screen"
+SOLO_NULL = (
+    "the account is benign: its log odds are exchangeable with those of honest accounts that pass the same screen"
+)
 MEMBER_NULL = (
     "the account is no member: its ties to the campaign are exchangeable with those of the log's accounts outside it"
 )
@@ -141,7 +143,7 @@ def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[lis
         taken[g.members] = True
     solos = judge_solos(traffic, calibration, solo_candidates(traffic, taken))
     both = groups + solos
-    rejected = multiple.bh([c.p for c in both], fdr).mask if both else []
+    rejected = multiple.bh(np.array([c.p for c in both]), fdr).mask
     marked = [replace(c, rejected=bool(r)) for c, r in zip(both, rejected, strict=True)]
     by_odds = sorted(range(len(marked)), key=lambda i: (-marked[i].log_odds, int(marked[i].members[0])))
     order = [marked[i] for i in by_odds]
@@ -158,7 +160,17 @@ def judge_solos(traffic: Traffic, calibration: Calibration, chosen: Members) -> 
         odds = float(calibration.solos.log_odds([scores])[0])
         p = float(conformal.p_values(null, [odds])[0])
         nothing = np.array([np.nan])
-        out.append(Candidate(members=members, scores=scores, log_odds=odds, affinity=nothing, member_p=np.array([p]), p=p, n_null=len(null)))
+        out.append(
+            Candidate(
+                members=members,
+                scores=scores,
+                log_odds=odds,
+                affinity=nothing,
+                member_p=np.array([p]),
+                p=p,
+                n_null=len(null),
+            )
+        )
     return out
 
 
@@ -183,14 +195,20 @@ def account_table(traffic: Traffic, groups: list[Candidate], solos: list[Candida
 
 
 def _judge_group(
-    traffic: Traffic, calibration: Calibration, members: Members, affinity: NDArray[np.float64], member_p: NDArray[np.float64]
+    traffic: Traffic,
+    calibration: Calibration,
+    members: Members,
+    affinity: NDArray[np.float64],
+    member_p: NDArray[np.float64],
 ) -> Candidate:
     scores = describe(traffic, members)
     odds = float(calibration.groups.log_odds([scores])[0])
     small = len(members) < SMALL_GROUP
     null = np.array(calibration.null_groups)[(np.array(calibration.null_sizes) < SMALL_GROUP) == small]
     p = float(conformal.p_values(null, [odds])[0])
-    return Candidate(members=members, scores=scores, log_odds=odds, affinity=affinity, member_p=member_p, p=p, n_null=len(null))
+    return Candidate(
+        members=members, scores=scores, log_odds=odds, affinity=affinity, member_p=member_p, p=p, n_null=len(null)
+    )
 
 
 def _affinity(ties: Ties, members: Members, size: int) -> NDArray[np.float64]:
@@ -200,4 +218,4 @@ def _affinity(ties: Ties, members: Members, size: int) -> NDArray[np.float64]:
     pull = np.maximum(ties.weight, 0)
     total = np.bincount(ties.b[inside[ties.a]], pull[inside[ties.a]], minlength=size)
     total += np.bincount(ties.a[inside[ties.b]], pull[inside[ties.b]], minlength=size)
-    return np.asarray(total / min(len(members) - 1, CANDIDATES_PER_ACCOUNT)) if len(members) > 1 else total
+    return np.asarray(total / max(min(len(members) - 1, CANDIDATES_PER_ACCOUNT), 1), dtype=np.float64)

@@ -34,7 +34,7 @@ def communities(
     for i in keep:
         graph.addEdge(int(a[i]), int(b[i]), float(weight[i]))
     nk.setNumberOfThreads(1)
-    nk.setSeed(1, False)  # noqa: FBT003
+    nk.setSeed(1, False)
     leiden = nk.community.ParallelLeiden(graph, iterations=5, randomize=False)
     leiden.run()
     label = np.asarray(leiden.getPartition().getVector(), dtype=np.int64)

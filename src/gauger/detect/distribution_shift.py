@@ -42,7 +42,7 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     mine = np.zeros(traffic.size, dtype=bool)
     mine[members] = True
     inside, outside = means[known & mine], means[known & ~mine]
-    if len(inside) < 3 or len(outside) < 3:  # noqa: PLR2004
+    if len(inside) < 3 or len(outside) < 3:
         return {"shift": float("nan"), "alike": float("nan")}
     spread = np.sqrt(outside.var(axis=0, ddof=1).sum() / max(inside.var(axis=0, ddof=1).sum(), 1e-12))
     return {

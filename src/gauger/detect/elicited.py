@@ -14,14 +14,17 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     rows = traffic.accounts.iloc[members]
     prompts = rows["prompts"].sum()
     counts = rows[[f"elicit_{c}" for c in ELICITATION]].to_numpy(dtype=float)
-    shares = [ratio(counts[:, i].sum(), prompts) - background(traffic, f"elicit_{c}", "prompts") for i, c in enumerate(ELICITATION)]
+    shares = [
+        ratio(counts[:, i].sum(), prompts) - background(traffic, f"elicit_{c}", "prompts")
+        for i, c in enumerate(ELICITATION)
+    ]
     per_member = counts.sum(axis=1)
-    typical = float((traffic.accounts[[f"elicit_{c}" for c in ELICITATION]].sum(axis=1) >= 3).mean())  # noqa: PLR2004
+    typical = float((traffic.accounts[[f"elicit_{c}" for c in ELICITATION]].sum(axis=1) >= 3).mean())
     replays = traffic.pairs.get("reasoning")
     inside = replays[replays["a"].isin(members) & replays["b"].isin(members)]["n"].sum() if replays is not None else 0
     return {
-        "elicit_share": float(np.sqrt(max(max(shares), 0))) if prompts else float("nan"),
-        "elicit_members": float((per_member >= 3).mean()) - typical if prompts else float("nan"),  # noqa: PLR2004
+        "elicit_share": float(np.sqrt(max(*shares, 0))) if prompts else float("nan"),
+        "elicit_members": float((per_member >= 3).mean()) - typical if prompts else float("nan"),
         "reasoning_replays": float(np.log1p(inside / len(members))),
     }
 
@@ -30,7 +33,7 @@ def capabilities(traffic: Traffic, members: Members) -> dict[str, float]:
     """Share of the group's prompts in each class of elicitation, largest first."""
     rows = traffic.accounts.iloc[members]
     shares = {c: ratio(rows[f"elicit_{c}"].sum(), rows["prompts"].sum()) for c in ELICITATION}
-    return dict(sorted(((c, s) for c, s in shares.items() if s > 0.01), key=lambda cs: -cs[1]))  # noqa: PLR2004
+    return dict(sorted(((c, s) for c, s in shares.items() if s > 0.01), key=lambda cs: -cs[1]))
 
 
 def missing(traffic: Traffic) -> str:

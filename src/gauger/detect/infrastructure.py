@@ -20,7 +20,9 @@ def signup_layer(traffic: Traffic) -> pd.DataFrame:
     """Rows (token, a, n, distinct): the week in which an account's org was created."""
     created = traffic.accounts["created"].to_numpy(dtype=float)
     a = np.flatnonzero(~np.isnan(created))
-    return pd.DataFrame({"token": (created[a] // (7 * 86400)).astype(np.int64).astype(str), "a": a, "n": 1, "distinct": 1})
+    return pd.DataFrame(
+        {"token": (created[a] // (7 * 86400)).astype(np.int64).astype(str), "a": a, "n": 1, "distinct": 1}
+    )
 
 
 def group(traffic: Traffic, members: Members) -> GroupScores:
@@ -48,7 +50,7 @@ def _shared(held: pd.DataFrame, members: Members, org: np.ndarray) -> float:
 
 def _lift(held: pd.DataFrame, members: Members, size: int) -> float:
     """Log of how much more often two members share a value than two accounts of the log do."""
-    if held.empty or len(members) < 2:  # noqa: PLR2004
+    if held.empty or len(members) < 2:
         return float("nan")
     mine = held[held["a"].isin(members)].groupby("token").size().to_numpy(dtype=float)
     everyone = held.groupby("token").size().to_numpy(dtype=float)
@@ -62,7 +64,7 @@ def _cohort(traffic: Traffic, members: Members) -> float:
     """Log of the spread of all sign-up dates over that of the members' (quartile ranges)."""
     created = traffic.accounts["created"].to_numpy(dtype=float)
     mine = created[members]
-    if np.isnan(mine).all() or len(members) < 3:  # noqa: PLR2004
+    if np.isnan(mine).all() or len(members) < 3:
         return float("nan")
     spread = np.subtract(*np.nanpercentile(created, [75, 25])) + 86400
     return float(np.clip(np.log(spread / (np.subtract(*np.nanpercentile(mine, [75, 25])) + 86400)), -2, 5))
@@ -79,7 +81,11 @@ def _few_addresses(traffic: Traffic, members: Members) -> float:
 
 def missing(traffic: Traffic) -> str:
     """Why the signal cannot run."""
-    seen = len(traffic.held["subnet_24"]) + len(traffic.held["user_agent"]) + traffic.accounts["payment_hash"].notna().sum()
+    seen = (
+        len(traffic.held["subnet_24"])
+        + len(traffic.held["user_agent"])
+        + traffic.accounts["payment_hash"].notna().sum()
+    )
     return "" if seen else "no addresses, clients or payment hashes in the log or the orgs table"
 
 

@@ -29,7 +29,7 @@ def _no_ramp(traffic: Traffic, members: Members) -> float:
     for a, first, last in zip(members, rows["first"], rows["last"], strict=True):
         hours = np.asarray(traffic.hours[[a]].toarray()).ravel()
         begin, end = int(first // 3600) - traffic.start, int(last // 3600) - traffic.start + 1
-        if end - begin < 96 or hours.sum() < 20:  # noqa: PLR2004
+        if end - begin < 96 or hours.sum() < 20:
             continue
         quarter = hours[begin : begin + (end - begin) // 4].sum()
         log_ratios.append(np.log((quarter + 1) / (hours.sum() / 4 + 1)))
@@ -76,7 +76,7 @@ def _persistent(traffic: Traffic, members: Members) -> float:
     """Active days over days of life: people rest."""
     rows = traffic.accounts.iloc[members]
     life = (rows["last"] // DAY_S - rows["first"] // DAY_S + 1).to_numpy(dtype=float)
-    long = life >= 4  # noqa: PLR2004
+    long = life >= 4
     return float(np.median((rows["days"].to_numpy(dtype=float) / life)[long])) if long.any() else float("nan")
 
 

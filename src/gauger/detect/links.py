@@ -23,7 +23,17 @@ from gauger.detect.traffic import Traffic
 
 EDGES = np.array([0.0, 0.75, 1.5, 2.5, 3.5, 4.5, 6.0])
 """Similarity s falls into bin ``searchsorted(EDGES, s)``: bin 0 is nothing shared (s <= 0)."""
-LAYERS = ("scaffold", "payment", "subnet_24", "subnet_16", "user_agent", "params", "signup", "conversation", "reasoning")
+LAYERS = (
+    "scaffold",
+    "payment",
+    "subnet_24",
+    "subnet_16",
+    "user_agent",
+    "params",
+    "signup",
+    "conversation",
+    "reasoning",
+)
 CANDIDATES_PER_ACCOUNT = 60
 MAX_HOLDERS = 400  # of a token that proposes pairs by itself
 BLOCK = 1024
@@ -40,8 +50,7 @@ def candidate_pairs(traffic: Traffic) -> pd.DataFrame:
     """
     org = traffic.org_codes()
     parts = [_nearest(traffic)]
-    for layer in ("payment", "subnet_24"):
-        parts.append(_sharing(layers(traffic)[layer]))
+    parts += [_sharing(layers(traffic)[layer]) for layer in ("payment", "subnet_24")]
     parts += [rows[["a", "b"]] for rows in traffic.pairs.values()]
     pairs = pd.concat(parts, ignore_index=True)
     pairs["cosine"] = pairs["cosine"].fillna(0.0) if "cosine" in pairs else 0.0
@@ -55,7 +64,9 @@ def layers(traffic: Traffic) -> dict[str, pd.DataFrame]:
     return held | {"payment": payment_layer(traffic), "signup": signup_layer(traffic)}
 
 
-def similarities(traffic: Traffic, a: NDArray[np.int64], b: NDArray[np.int64], cosine: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def similarities(
+    traffic: Traffic, a: NDArray[np.int64], b: NDArray[np.int64], cosine: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Similarity of each pair in each layer, arrays of the pairs' length; NaN where a layer is absent."""
     # Seven is the top bin: a cosine of 1 is as surprising as a scaffold can be.
     found = {"scaffold": 7.0 * cosine if traffic.has_prompts else np.full(len(a), np.nan)}
@@ -89,7 +100,7 @@ def _nearest(traffic: Traffic) -> pd.DataFrame:
 
 def _top(row: NDArray[np.int64], col: NDArray[np.int64], cosine: NDArray[np.float64]) -> pd.DataFrame:
     """The best few of each row, as pairs a < b. Ties go by a mix of both indices, so none is a hub."""
-    keep = (row != col) & (cosine > 0.1)  # noqa: PLR2004
+    keep = (row != col) & (cosine > 0.1)
     row, col, cosine = row[keep], col[keep], np.round(cosine[keep], 6)
     tie = (row * 2654435761 ^ col * 40503) % 1000003
     order = np.lexsort((tie, -cosine, row))
@@ -134,4 +145,4 @@ def _tied(pairs: pd.DataFrame | None, size: int, a: NDArray[np.int64], b: NDArra
         return np.full(len(a), np.nan)
     key = pairs["a"].to_numpy(dtype=np.int64) * size + pairs["b"].to_numpy(dtype=np.int64)
     n = pd.Series(pairs["n"].to_numpy(dtype=float), index=key).reindex(np.minimum(a, b) * size + np.maximum(a, b))
-    return np.nan_to_num(np.minimum(n.fillna(0).to_numpy(dtype=float), 6.5))
+    return np.asarray(np.minimum(n.fillna(0).to_numpy(dtype=np.float64), 6.5))

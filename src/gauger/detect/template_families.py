@@ -29,7 +29,7 @@ def shared_scaffolds(traffic: Traffic) -> pd.DataFrame:
     parts = []
     for layer in (*SCAFFOLDS, *(k for k in traffic.held if k.startswith("elicit_"))):
         rows = traffic.held[layer]
-        rows = rows[rows["distinct"] >= 2].assign(layer=layer)  # noqa: PLR2004
+        rows = rows[rows["distinct"] >= 2].assign(layer=layer)
         parts.append(rows.assign(org=org[rows["a"].to_numpy(dtype=np.int64)]))
     rows = pd.concat(parts, ignore_index=True)
     counts = rows.groupby(["layer", "token"]).agg(holders=("a", "nunique"), orgs=("org", "nunique")).reset_index()
@@ -67,7 +67,7 @@ def shared_rows(traffic: Traffic, layer: str, members: Members) -> pd.DataFrame:
     """
     org = traffic.org_codes()
     rows = traffic.held[layer]
-    rows = rows[rows["distinct"] >= 2]  # noqa: PLR2004
+    rows = rows[rows["distinct"] >= 2]
     everywhere = rows.groupby("token")["a"].size()
     rows = rows[rows["a"].isin(members)]
     orgs = rows.assign(org=org[rows["a"].to_numpy(dtype=np.int64)]).groupby("token")["org"].nunique()
@@ -86,7 +86,9 @@ def _layer_scores(traffic: Traffic, layer: str, members: Members, prompts: NDArr
     use = own.groupby("a")["weighted"].sum().reindex(members, fill_value=0.0).to_numpy()
     holders = own.groupby("token")["exclusive"].agg(["size", "first"])
     return {
-        "template_breadth": float((np.log1p(holders["size"]) * holders["first"]).max() * rows["a"].nunique() / len(members)),
+        "template_breadth": float(
+            (np.log1p(holders["size"]) * holders["first"]).max() * rows["a"].nunique() / len(members)
+        ),
         "template_cover": float(np.median(use / np.maximum(prompts, 1))),
         "template_use": float(np.log1p(np.median(use))),
         "template_fresh": float(own["fresh"].sum() / rows["n"].sum() * rows["a"].nunique() / len(members)),

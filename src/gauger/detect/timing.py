@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from gauger.detect.signals import GroupScores, Members, Signal
 from gauger.detect.traffic import Traffic
+from gauger.stats import calibrators
 
 DAY_H = 24
 DRAWS = 99
+STEP_NULL = "which days a member is active is independent of the other members' days"
 
 
 def circadian(counts: NDArray[np.float64]) -> float:
@@ -37,30 +39,51 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
 def step_deviate(hours: NDArray[np.float64], rng: np.random.Generator) -> float:
     """How far the variance of the members' summed hourly counts is from that of unsynchronised members.
 
-    Each member's series is rotated by a random number of whole days, which keeps its rhythm and volume
-    and breaks what ties it to the others' clocks.
-
-    Null: which day a member does what is independent of the others' days.
-    Guarantee: none as a number on its own (a Score).  Not claimed: a rate of false alarms.
-    Source: circular-shift permutation; Deviates: nothing.
-
     Args:
         hours: shape (members, hours), counts.
 
     Returns:
-        A standardised deviate: positive for lockstep, negative for load balancing; 0 for under two members.
+        A standardised deviate: positive for lockstep, negative for load balancing; 0 where it cannot be told.
+    """
+    seen, drawn = rotated_variances(hours, rng, DRAWS)
+    return float((seen - drawn.mean()) / (drawn.std() + 1e-9)) if len(drawn) else 0.0
+
+
+def step_log_e(hours: NDArray[np.float64], rng: np.random.Generator, draws: int = 999) -> float:
+    """Natural log of an e-value that the members keep step, or fill in for one another.
+
+    Null: ``STEP_NULL``: rotating a member's days, independently of the others', changes nothing. A day that
+        is special to everyone (a holiday, an outage) breaks it as a conspiracy does.
+    Guarantee: E[e] <= 1 under the null, if the members were not chosen by their timing.
+    Not claimed: anything about intent: a classroom keeps step as well.
+    Source: Wang & Ramdas 2022 (soft-rank e-value) over circular shifts.  Deviates: nothing.
+    """
+    seen, drawn = rotated_variances(hours, rng, draws)
+    if not len(drawn) or drawn.std() == 0:
+        return 0.0
+    spread = drawn.std()
+    centre = drawn.mean()
+    return float(calibrators.soft_rank_log_e(abs(seen - centre) / spread, np.abs(drawn - centre) / spread))
+
+
+def rotated_variances(
+    hours: NDArray[np.float64], rng: np.random.Generator, draws: int
+) -> tuple[float, NDArray[np.float64]]:
+    """Variance over time of the members' sum, as seen and with each member's days rotated at random.
+
+    A rotation by whole days keeps a member's rhythm and volume and breaks what ties it to the others.
+    The drawn ones are empty for under two members or three days.
     """
     days = hours.shape[1] // DAY_H
-    if len(hours) < 2 or days < 3:  # noqa: PLR2004
-        return 0.0
+    if len(hours) < 2 or days < 3:
+        return 0.0, np.zeros(0)
     series = hours[:, : days * DAY_H].reshape(len(hours), days, DAY_H)
     rows = np.arange(len(hours))[:, None]
-    seen = float(series.sum(axis=0).var())
-    drawn = np.empty(DRAWS)
-    for i in range(DRAWS):
+    drawn = np.empty(draws)
+    for i in range(draws):
         day = (np.arange(days)[None, :] + rng.integers(0, days, len(hours))[:, None]) % days
         drawn[i] = series[rows, day].sum(axis=0).var()
-    return float((seen - drawn.mean()) / (drawn.std() + 1e-9))
+    return float(series.sum(axis=0).var()), drawn
 
 
 def _by_hour_of_day(traffic: Traffic, hourly: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ class Sides:
     orgs: pd.DataFrame | None = None
     bans: pd.DataFrame | None = None
     releases: pd.DataFrame | None = None
+    prices: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,8 @@ class Traffic:
             ``distinct`` different prompts.
         hours: events of account i in hour j since ``start``, shape (accounts, hours), int32.
         pairs: layer name -> rows (a, b, n) of account pairs tied directly, a < b.
-        models: rows (a, model, n, first) with times in epoch seconds.
+        models: rows (a, model, n, first, free_in, free_out): first use in epoch seconds, and the tokens
+            of exchanges whose cost the log does not hold.
     """
 
     accounts: pd.DataFrame
@@ -91,9 +93,16 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
     hours = _hours(collect(_hour_rows(table)), index, start)
     models = _frame(collect(_model_rows(table)))
     models["a"] = models.pop("account").map(index)
+    accounts["cost_usd"] = accounts["cost_usd"].fillna(0.0) + _list_price(models, sides, len(accounts))
     pairs = {"conversation": _pairs(collect(conversation_pairs(table)), index)}
     return Traffic(
-        accounts=_join_sides(accounts, sides), held=held, hours=hours, start=start, pairs=pairs, models=models, sides=sides
+        accounts=_join_sides(accounts, sides),
+        held=held,
+        hours=hours,
+        start=start,
+        pairs=pairs,
+        models=models,
+        sides=sides,
     )
 
 
@@ -104,7 +113,7 @@ def epoch_s(times: ibis.Value) -> ibis.Value:
 
 
 def _share(condition: ibis.Value) -> ibis.Value:
-    return condition.fill_null(False).cast("int64").sum()  # noqa: FBT003
+    return condition.fill_null(False).cast("int64").sum()
 
 
 def _account_rows(t: ibis.Table, thresholds: dict[str, float]) -> ibis.Table:
@@ -166,8 +175,13 @@ def _hour_rows(t: ibis.Table) -> ibis.Table:
 
 
 def _model_rows(t: ibis.Table) -> ibis.Table:
-    rows = t.filter(t.model.notnull()).select("account", "model", seconds=epoch_s(t.time))
-    return rows.group_by(["account", "model"]).aggregate(n=ibis._.count(), first=ibis._.seconds.min())
+    free = t.cost_usd.isnull().cast("int64")
+    rows = t.filter(t.model.notnull()).select(
+        "account", "model", seconds=epoch_s(t.time), free_in=free * t.input_tokens, free_out=free * t.output_tokens
+    )
+    return rows.group_by(["account", "model"]).aggregate(
+        n=ibis._.count(), first=ibis._.seconds.min(), free_in=ibis._.free_in.sum(), free_out=ibis._.free_out.sum()
+    )
 
 
 def conversation_pairs(t: ibis.Table) -> ibis.Table:
@@ -201,7 +215,7 @@ def _held(table: pa.Table, index: pd.Series) -> pd.DataFrame:
 def _elicit_layer(accounts: pd.DataFrame, name: str) -> pd.DataFrame:
     """An account that asks for one class of elicitation again and again holds that class as a token."""
     n = accounts[f"elicit_{name}"].fillna(0).to_numpy(dtype=np.int64)
-    a = np.flatnonzero(n >= 3)  # noqa: PLR2004
+    a = np.flatnonzero(n >= 3)
     return pd.DataFrame({"token": name, "a": a, "n": n[a], "distinct": n[a]})
 
 
@@ -220,10 +234,22 @@ def _pairs(table: pa.Table, index: pd.Series) -> pd.DataFrame:
     return rows.groupby(["a", "b"], as_index=False, sort=True)["n"].sum()
 
 
+def _list_price(models: pd.DataFrame, sides: Sides, size: int) -> NDArray[np.float64]:
+    """What the exchanges without a cost would have cost each account."""
+    if sides.prices is None or models.empty:
+        return np.zeros(size)
+    price = sides.prices.set_index("model")
+    usd = models["free_in"].fillna(0) * models["model"].map(price["input_usd"]).fillna(0)
+    usd += models["free_out"].fillna(0) * models["model"].map(price["output_usd"]).fillna(0)
+    return np.bincount(models["a"], usd / 1e6, minlength=size).astype(np.float64)
+
+
 def _join_sides(accounts: pd.DataFrame, sides: Sides) -> pd.DataFrame:
     for column in ("created", "plan", "payment_hash", "authorised_use"):
         known = sides.orgs is not None and column in sides.orgs
-        accounts[column] = accounts["org"].map(sides.orgs.set_index("org")[column]) if known and sides.orgs is not None else None
+        accounts[column] = (
+            accounts["org"].map(sides.orgs.set_index("org")[column]) if known and sides.orgs is not None else None
+        )
     created = pd.to_datetime(accounts["created"], utc=True, errors="coerce")
     accounts["created"] = (created - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     bans = sides.bans

@@ -17,9 +17,12 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     return {
         "single_turn": -contrast(traffic, members, "multi_turn", "with_turns"),
         "no_session": -contrast(traffic, members, "with_session") if has_sessions else float("nan"),
-        "no_end_user": -contrast(traffic, members, "with_end_user") if everyone["with_end_user"].sum() else float("nan"),
+        "no_end_user": -contrast(traffic, members, "with_end_user")
+        if everyone["with_end_user"].sum()
+        else float("nan"),
         "coverage": ratio(rows["distinct_prompts"].sum(), rows["prompts"].sum()),
-        "many_systems": float(np.median(rows["distinct_systems"])) * 0.1 - ratio(rows["with_system"].sum(), rows["n"].sum()),
+        "many_systems": float(np.median(rows["distinct_systems"])) * 0.1
+        - ratio(rows["with_system"].sum(), rows["n"].sum()),
         "samples_or_logprobs": contrast(traffic, members, "many_samples") + contrast(traffic, members, "logprobs"),
         "no_tools": -contrast(traffic, members, "with_tools"),
         "output_yield": _log_ratio(rows["tokens_out"].sum(), rows["n"].sum(), everyone),
@@ -31,7 +34,7 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
 
 def _log_ratio(tokens: float, n: float, everyone: pd.DataFrame) -> float:
     typical = float(np.median(everyone["tokens_out"].fillna(0) / everyone["n"]))
-    return float(np.log((tokens / n + 1) / (typical + 1))) if tokens == tokens and n else float("nan")
+    return float(np.log((tokens / n + 1) / (typical + 1))) if tokens > 0 and n > 0 else float("nan")
 
 
 def _volume(traffic: Traffic, members: Members) -> float:

@@ -222,7 +222,7 @@ def read_logs(
     return Reading(
         expand(paths),
         format=format,
-        mapping=None if mapping is None else _read_mapping(Path(mapping)),
+        mapping=None if mapping is None else read_mapping(Path(mapping)),
         quarantine=None if quarantine is None else Path(quarantine),
         strict=strict,
         batch_rows=batch_rows,
@@ -238,7 +238,12 @@ def _cores() -> int:
     return usable if usable > 1 else 0
 
 
-def _read_mapping(path: Path) -> FieldMap:
+def read_mapping(path: Path) -> FieldMap:
+    """Read a mapping file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no mapping.
+    """
     try:
         return parse_mapping(path.read_bytes(), str(path))
     except OSError as error:

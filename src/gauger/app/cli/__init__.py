@@ -17,12 +17,15 @@ import typer
 from typer.exceptions import TyperException
 
 import gauger
-from gauger.app.cli import evaluate
+from gauger.app.cli import demo, evaluate, scan, simulate
 from gauger.app.text import visible
 from gauger.errors import ConfigError, ExchangeError, GaugerError, InputError, UnsupportedError, VerifyError
 
 # A function is a command; a typer.Typer is a group of commands.
 VERBS: dict[str, Callable[..., int | None] | typer.Typer] = {
+    "scan": scan.scan,
+    "simulate": simulate.simulate,
+    "demo": demo.demo,
     "evaluate": evaluate.app,
 }
 

@@ -1,0 +1,77 @@
+"""``gauger scan``: from a gateway's logs to campaigns with evidence."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gauger.app.cli.output import Output
+from gauger.app.report import summary_table
+from gauger.app.scanning import ScanOptions
+from gauger.app.scanning import scan as run_scan
+from gauger.app.text import visible
+from gauger.model import canonical_json
+
+
+def scan(
+    logs: Annotated[list[str], typer.Argument(metavar="LOGS...", help="Files, folders, globs, or - for JSON lines.")],
+    out: Annotated[Path, typer.Option(help="Folder for accounts.csv, report.json and report.html.")],
+    format: Annotated[str, typer.Option(help="Log format, or auto.")] = "auto",
+    mapping: Annotated[Path | None, typer.Option(help="TOML mapping for --format mapped.")] = None,
+    orgs: Annotated[Path | None, typer.Option(help="Orgs: org, created, plan, payment_hash, authorised_use.")] = None,
+    bans: Annotated[Path | None, typer.Option(help="Bans: account, banned_at.")] = None,
+    releases: Annotated[Path | None, typer.Option(help="Model releases: model, released_at.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="List prices, for logs without costs.")] = None,
+    fdr: Annotated[float, typer.Option(help="False discovery rate over campaigns and over accounts.")] = 0.05,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark.")] = "duckdb",
+    remote: Annotated[str, typer.Option(help="Spark master or Spark Connect address.")] = "",
+    memory_gb: Annotated[float, typer.Option(help="What the engine may hold before it spills to disk.")] = 4.0,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that cannot be read.")] = False,
+    keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sketches under OUT/work.")] = False,
+    alarms: Annotated[
+        bool, typer.Option("--alarms", help="Replay the log day by day for the time of each alarm.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json instead of the table.")] = False,
+) -> int:
+    """Find coordinated distillation in request logs. Exits with 1 if it finds any, 0 if not."""
+    options = ScanOptions(
+        logs=logs,
+        out=out,
+        format=format,
+        mapping=mapping,
+        orgs=orgs,
+        bans=bans,
+        releases=releases,
+        prices=prices,
+        fdr=fdr,
+        engine=engine,
+        remote=remote,
+        memory_gb=memory_gb,
+        strict=strict,
+        keep_work=keep_work,
+        alarms=alarms,
+    )
+    body = run_scan(options, created=datetime.now(UTC), progress=say)
+    show(body, out, as_json=as_json)
+    return int(bool(body["campaigns"] or body["solo"]))
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(f"gauger: {visible(text)}", file=sys.stderr, flush=True)
+
+
+def show(body: dict[str, Any], out: Path, *, as_json: bool = False) -> None:
+    """The summary on stdout, and where the files are."""
+    if as_json:
+        print(canonical_json(body).decode())
+        return
+    console = Output()
+    for file in body["inputs"]:
+        say(f"{file['path']}: {file['events']:,} exchanges as {file['format']} ({file['format_why']})")
+    console.print(summary_table(body))
+    console.print(f"Report: {out / 'report.html'}   Accounts: {out / 'accounts.csv'}", highlight=False, markup=False)
