@@ -43,7 +43,7 @@ VALUES = st.recursive(
     SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(KEYS | st.text(), v, max_size=6), max_leaves=25
 )
 RECORDS = st.dictionaries(KEYS, VALUES, max_size=12)
-QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def accounted_for(name: str, data: bytes) -> None:

@@ -20,7 +20,7 @@ _SUFFIXES = (".jsonl", ".ndjson", ".json", ".log", ".csv", ".parquet", ".pq")
 _PACKED = (".gz", ".gzip", ".zst", ".zstd")
 _ZSTD, _GZIP, _PARQUET = b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"PAR1"
 _PIECE = 1 << 20
-_ZSTD_PIECE = 8 << 10  # small, for zstd has no bound on what a piece becomes
+_ZSTD_PIECE = 512  # nothing bounds what a piece becomes: of repeated text, 512 bytes may be 16 MiB
 _LARGEST_WINDOW = 1 << 27  # what `zstd --long` needs
 
 
@@ -99,19 +99,25 @@ def _unzstd(file: BinaryIO, piece: bytes) -> Iterator[bytes]:
     """All frames of a zstd stream. (`stream_reader` would not tell a truncated frame from a whole one.)"""
     context = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
     frame = context.decompressobj()
-    begun = False
+    ready: list[bytes] = []
+    size, begun, damaged = 0, False, False
     while piece:
-        begun = True
         try:
-            yield frame.decompress(piece)
+            ready.append(frame.decompress(piece))
         except zstandard.ZstdError:
-            raise TruncatedError("the zstd stream is damaged") from None
-        piece = frame.unused_data
+            damaged = True
+            break
+        size += len(ready[-1])
+        if size >= _PIECE:
+            yield b"".join(ready)
+            ready, size = [], 0
+        piece, begun = frame.unused_data, not frame.eof
         if frame.eof:
-            frame, begun = context.decompressobj(), False
+            frame = context.decompressobj()
         piece = piece or file.read(_ZSTD_PIECE)
-    if begun:
-        raise TruncatedError("the zstd stream ends within a frame (truncated)")
+    yield b"".join(ready)
+    if damaged or begun:
+        raise TruncatedError(f"the zstd stream {'is damaged' if damaged else 'ends within a frame (truncated)'}")
 
 
 def _gunzip(file: BinaryIO, piece: bytes) -> Iterator[bytes]:

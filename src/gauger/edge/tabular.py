@@ -24,7 +24,10 @@ def csv_blocks(source: str, *, block_bytes: int, block_lines: int) -> Iterator[B
     csv.field_size_limit(LONGEST_LINE)
     stream = _Text(source)
     rows = csv.reader(stream)
-    header = next(rows, [])
+    try:
+        header = next((cells for cells in rows if any(map(str.strip, cells))), [])
+    except csv.Error as error:
+        raise InputError(f"no CSV header: {error}", source=source) from None
     records: list[bytes | Fault] = []
     size, line = 0, 1
     while True:
@@ -73,6 +76,8 @@ class _Text:
 
 
 def _record(header: list[str], cells: list[str], line: int) -> bytes | Fault:
+    if not cells:
+        return b""  # a blank line
     if len(cells) > len(header):
         raw = ",".join(cells).encode("utf-8", "surrogateescape")
         return fault(line, f"{len(cells)} cells under a header of {len(header)}", raw)
