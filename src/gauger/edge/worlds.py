@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,7 +145,7 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def write_bulk(out: Path, exchanges: int, accounts: int, seed: int, part_rows: int = 500_000) -> BulkPlan:
+def write_bulk(out: Path, exchanges: int, accounts: int, seed: int, part_rows: int = 250_000) -> BulkPlan:
     """Write a large world for benchmarks as `part-00000.parquet`, ... and `truth.csv`, in bounded memory.
 
     Args:
@@ -153,7 +154,17 @@ def write_bulk(out: Path, exchanges: int, accounts: int, seed: int, part_rows: i
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     plan = plan_bulk(exchanges, accounts, rng)
-    for number, table in enumerate(batches(plan, part_rows, rng)):
-        pq.write_table(table, out / f"part-{number:05}.parquet", compression="zstd", compression_level=1)
+    with ThreadPoolExecutor(1) as writer:  # one part is composed while the one before is packed
+        packed: Future[None] | None = None
+        for number, table in enumerate(batches(plan, part_rows, rng)):
+            if packed is not None:
+                packed.result()
+            packed = writer.submit(_write_part, table, out / f"part-{number:05}.parquet")
+        if packed is not None:
+            packed.result()
     pa_csv.write_csv(plan.truth, out / "truth.csv", _CSV)
     return plan
+
+
+def _write_part(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd", compression_level=1)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gauger.detect.simulate import people
-from gauger.detect.simulate.grammar import LANGUAGES, load, texts
+from gauger.detect.simulate.grammar import LANGUAGES, Texts, load, texts
 from gauger.detect.simulate.people import SDKS, Ints
 from gauger.detect.simulate.spec import DAY, KINDS, MODELS
 from gauger.detect.simulate.world import TRUTH
@@ -24,11 +24,22 @@ from gauger.detect.tables import EVENTS, TIMESTAMP
 
 _START_US = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1_000_000)
 _DAYS = 14
-_POOL = 20_000
+_POOL = 30_000
 _CAMPAIGNS = (300, 220, 150, 90, 50)  # accounts
 _PER_ACCOUNT = 0.4  # of the mean volume
 _HARVEST = 0.7
-_PIECES = 4  # of a prompt; the answer has as many
+_RUN = 3  # words
+_PROMPT_RUNS = 18
+_ANSWERS = 5.0
+_NOTHING = pa.scalar("", pa.large_string())
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pieces of text; those of language k are `pieces[cuts[k]:cuts[k + 1]]`."""
+
+    pieces: pa.Array
+    cuts: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +49,16 @@ class BulkPlan:
     Attributes:
         truth: as a world's truth table. share: (accounts,) probability that an exchange is this account's.
         campaign: (accounts,) index of the campaign, -1 for honest accounts.
-        pools: `chat`, `answer`, `head`, `tail` of texts; `address`, `agent` one an account.
+        phrases, answers: what texts are made of.
+        pools: `head` and `tail` of the templates (first "" for none); `address` and `agent`, one an account.
     """
 
     exchanges: int
     truth: pa.Table
     share: NDArray[np.float64]
     campaign: Ints
+    phrases: Pool
+    answers: Pool
     pools: dict[str, pa.Array]
 
 
@@ -69,12 +83,20 @@ def plan_bulk(exchanges: int, accounts: int, rng: np.random.Generator) -> BulkPl
         },
         schema=TRUTH,
     )
-    return BulkPlan(exchanges, truth, volume / volume.sum(), campaign, _pools(campaign, len(sizes), rng))
+    tongues = [load(x) for x in LANGUAGES if x != "zh"]  # which has no spaces to cut at
+    each = _POOL // len(tongues)
+    return BulkPlan(
+        exchanges=exchanges,
+        truth=truth,
+        share=volume / volume.sum(),
+        campaign=campaign,
+        phrases=_pool([_phrases(t.expand("chat", each, rng)) for t in tongues]),
+        answers=_pool([t.expand("answer", each, rng).tolist() for t in tongues]),
+        pools=_pools(campaign, len(sizes), rng),
+    )
 
 
 def _pools(campaign: Ints, campaigns: int, rng: np.random.Generator) -> dict[str, pa.Array]:
-    share = _POOL // len(LANGUAGES)
-    tongues = [load(x) for x in LANGUAGES]
     shared = [people.clouds(rng, 20, nets=2).ravel() for _ in range(campaigns)]
     address = [
         homes[0] if c < 0 else shared[c][i % len(shared[c])]
@@ -84,9 +106,6 @@ def _pools(campaign: Ints, campaigns: int, rng: np.random.Generator) -> dict[str
     mark = {"seed": texts(["\x01"]), "reply": texts(["\x01"])}
     wordings = [load("en").expand(f"h_{KINDS[c % 6]}", 1, rng, mark)[0].split("\x01") for c in range(campaigns)]
     return {
-        "chat": _text(np.concatenate([t.expand("chat", share, rng) for t in tongues])),
-        "seed": _text(np.concatenate([load("en").expand("general", _POOL, rng)])),
-        "answer": _text(np.concatenate([t.expand("answer", share, rng) for t in tongues])),
         "head": _text(["", *(w[0] for w in wordings)]),
         "tail": _text(["", *("\n".join(w[1:]) for w in wordings)]),
         "address": pa.array(address, pa.string()),
@@ -111,8 +130,11 @@ def _part(plan: BulkPlan, first: int, time: Ints, rng: np.random.Generator) -> p
     n, pools = len(time), plan.pools
     who = rng.choice(len(plan.share), size=n, p=plan.share)
     harvests = np.where(rng.random(n) < _HARVEST, plan.campaign[who], -1) + 1
-    prompt = _compose(pools, harvests, rng)
-    answer = _join([_draw(pools["answer"], n, rng) for _ in range(_PIECES)], "\n\n")
+    template = pa.array(harvests)
+    tongue = rng.integers(len(plan.phrases.cuts) - 1, size=n)
+    body = _jumble(plan.phrases, tongue, _PROMPT_RUNS, rng)
+    prompt = pc.binary_join_element_wise(pools["head"].take(template), body, pools["tail"].take(template), _NOTHING)
+    answer = _jumble(plan.answers, tongue, _ANSWERS, rng)
     read, written = (pc.add(pc.divide(pc.binary_length(x), 4), 1).cast(pa.int64()) for x in (prompt, answer))
     stamp = pa.array(time).cast(pa.timestamp("us")).cast(TIMESTAMP)
     end = pa.array(time + rng.integers(400_000, 9_000_000, n)).cast(pa.timestamp("us")).cast(TIMESTAMP)
@@ -144,18 +166,22 @@ def _part(plan: BulkPlan, first: int, time: Ints, rng: np.random.Generator) -> p
     return pa.table([(columns | absent)[f.name].cast(f.type) for f in EVENTS], schema=EVENTS)
 
 
-def _compose(pools: dict[str, pa.Array], harvests: Ints, rng: np.random.Generator) -> pa.Array:
-    """Chats of a few sentences; a campaign's requests are its template around a seed."""
-    n = len(harvests)
-    chat = _join([_draw(pools["chat"], n, rng) for _ in range(_PIECES)], " ")
-    seed = _join([_draw(pools["seed"], n, rng) for _ in range(2)], "\n")
-    body = pc.if_else(pa.array(harvests > 0), seed, chat)
-    return _join([pools["head"].take(pa.array(harvests)), body, pools["tail"].take(pa.array(harvests))], "")
+def _jumble(pool: Pool, tongue: Ints, mean: float, rng: np.random.Generator) -> pa.Array:
+    """Texts of heavy-tailed length out of pieces of the pool, each in its language."""
+    pieces = np.clip(rng.lognormal(np.log(mean) - 0.125, 0.5, len(tongue)), 2, 12 * mean).astype(np.int64)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(pieces)]))
+    low, width = (np.repeat(x[tongue], pieces) for x in (pool.cuts[:-1], np.diff(pool.cuts)))
+    pick = low + (rng.random(len(low), dtype=np.float32) * width).astype(np.int32)
+    drawn = pool.pieces.take(pa.array(pick))
+    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, drawn), pa.scalar(" ", pa.large_string()))
 
 
-def _draw(pool: pa.Array, n: int, rng: np.random.Generator) -> pa.Array:
-    return pool.take(pa.array(rng.integers(len(pool), size=n)))
+def _pool(by_language: list[list[str]]) -> Pool:
+    cuts = np.cumsum([0] + [len(x) for x in by_language], dtype=np.int32)
+    return Pool(pa.array([x for xs in by_language for x in xs], pa.large_string()), cuts)
 
 
-def _join(parts: list[pa.Array], between: str) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, pa.scalar(between, pa.large_string()))
+def _phrases(sentences: Texts) -> list[str]:
+    """The sentences' distinct runs of three words: short, so that strangers' texts share no more than a run."""
+    words = [s.split() for s in sentences]
+    return list(dict.fromkeys(" ".join(w[i : i + _RUN]) for w in words for i in range(0, len(w), _RUN)))

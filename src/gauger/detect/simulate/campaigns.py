@@ -123,7 +123,7 @@ def recruit(scene: Scene, spec: CampaignSpec, start: float, end: float) -> Crew:
             email_domain_hash=domains[rng.integers(len(domains), size=n)],
             **known,
         )
-        switch = people.ever(spec.pivot_h, n, rng) if spec.pivot_h is not None else np.full(n, people.NEVER)
+        switch = people.within(spec.pivot_h, n, rng) if spec.pivot_h is not None else np.full(n, people.NEVER)
         group = cast.enrol(
             orgs, f"campaign:{spec.name}", campaign=spec.name, languages=spec.languages, created=birth,
             switch_h=switch, model=np.ones(n, dtype=np.int64), failover=float(spec.failover),
@@ -238,4 +238,4 @@ def steal(scene: Scene, spec: CampaignSpec, table: Rows) -> None:
     for k in np.flatnonzero(scene.rng.random(len(opens)) < spec.replay_reasoning):
         donor = opens[scene.rng.integers(k)] if k else opens[0]
         if table["who"][donor] != table["who"][opens[k]]:
-            table["stolen"][opens[k]] = table["conv"][donor]
+            table["stolen"][table["conv"] == table["conv"][opens[k]]] = table["conv"][donor]

@@ -78,7 +78,7 @@ def researcher(scene: Scene, n: int) -> None:
 def enthusiast(scene: Scene, n: int) -> None:
     """New-model enthusiasts: all move to the new model within a day of its release, and try it at once."""
     orgs = scene.cast.found(n, scene.cast.past(n))
-    group = scene.cast.enrol(orgs, "enthusiast", switch_h=people.ever(24, n, scene.rng))
+    group = scene.cast.enrol(orgs, "enthusiast", switch_h=people.within(24, n, scene.rng))
     scene.keep(scene.talk(group, scene.counts(n, 12)))
     if scene.spec.release_day >= scene.spec.days:
         return

@@ -89,7 +89,7 @@ def _spread(accounts: list[dict[str, Any]], name: str, who: Ints) -> pa.Array:
 def served(scene: Scene, table: Rows) -> tuple[Ints, NDArray[np.bool_]]:
     """The model that answered each exchange, and which failed in the outage.
 
-    Only last turns fail, and no turn that somebody replays: a conversation goes on from an answer.
+    Only last turns fail, and none that somebody replays: a conversation goes on from an answer.
     """
     accounts = scene.cast.accounts
     usual = np.array([a["model"] for a in accounts])[table["who"]]
@@ -101,7 +101,7 @@ def served(scene: Scene, table: Rows) -> tuple[Ints, NDArray[np.bool_]]:
     down = (model == OUTAGE_MODEL) & (since >= 0) & (since < _OUTAGE_S)
     deepest = np.zeros(int(table["conv"].max(initial=0)) + 1, dtype=np.int64)
     np.maximum.at(deepest, table["conv"], table["turn"])
-    copied = np.isin(table["conv"], table["conv"][table["purpose"] == "replay"])
+    copied = np.isin(table["conv"], np.r_[table["conv"][table["purpose"] == "replay"], table["stolen"]])
     given_up = (table["turn"] == deepest[table["conv"]]) & ~copied & (scene.rng.random(len(model)) < 0.9)
     model = np.where(down & follows, 0, model)
     return model, down & ~follows & given_up
@@ -161,9 +161,14 @@ def parameters(table: Rows) -> list[str]:
         key = tuple(map(str, row))
         if key not in made:
             given = {k: v for k, v in zip(names, row, strict=True) if v is not False and not math.isnan(v) and v != -1}
-            made[key] = json.dumps(given, separators=(",", ":"))
+            made[key] = json.dumps({k: _short(v) for k, v in given.items()}, separators=(",", ":"))
         found.append(made[key])
     return found
+
+
+def _short(value: float | bool) -> float | bool:
+    """1.0 as 1, as JSON prints it everywhere but in Python."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def blocks(table: Rows, failed: NDArray[np.bool_]) -> dict[str, list[list[int] | None]]:

@@ -189,9 +189,9 @@ def clients(rng: np.random.Generator, n: int, sdk_share: float = 0.35) -> Texts:
     return np.where(rng.random(n) < sdk_share, sdk, texts(browser))
 
 
-def ever(release_h: float, n: int, rng: np.random.Generator) -> Floats:
-    """Switching times within `release_h` hours of the release."""
-    return np.asarray(rng.uniform(0.1, release_h, n))
+def within(hours: float, n: int, rng: np.random.Generator) -> Floats:
+    """Switching times within so many hours of the new model's release."""
+    return np.asarray(rng.uniform(0.1, hours, n))
 
 
 NEVER = np.inf

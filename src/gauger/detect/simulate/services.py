@@ -65,11 +65,11 @@ def _app(scene: Scene, size: int) -> None:
     cloud = people.clouds(rng, size, nets=1)
     _post(
         scene, group, at, time, prompt=prompt, answer=scene.english(_ANSWERS[task], total),
-        system=None if inline else system, address=cloud[at, at % 3], user_agent=group_agent(rng), **sampling,
+        system=None if inline else system, address=cloud[at, at % 3], user_agent=house_client(rng), **sampling,
     )  # fmt: skip
 
 
-def group_agent(rng: np.random.Generator) -> str:
+def house_client(rng: np.random.Generator) -> str:
     """One SDK for a whole firm."""
     return str(people.SDKS[rng.integers(len(people.SDKS))])
 
