@@ -268,10 +268,114 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+# Both sides of every boundary between classes of code points, each between two letters.
+EDGES = [
+    0x7F,
+    0x80,
+    0xAC,
+    0xAD,
+    0xAE,
+    0xBF,
+    0xC0,
+    0xDFF,
+    0xE00,
+    0xEFF,
+    0xF00,
+    0xFFF,
+    0x1000,
+    0x109F,
+    0x10A0,
+    0x10FF,
+    0x1100,
+]
+EDGES += [
+    0x11FF,
+    0x1200,
+    0x177F,
+    0x1780,
+    0x17FF,
+    0x1800,
+    0x1FFF,
+    0x2000,
+    0x200A,
+    0x200B,
+    0x200F,
+    0x2010,
+    0x2029,
+    0x202A,
+]
+EDGES += [
+    0x202E,
+    0x202F,
+    0x205F,
+    0x2060,
+    0x206F,
+    0x2070,
+    0x2E7F,
+    0x2E80,
+    0x2FFF,
+    0x3000,
+    0x3004,
+    0x3005,
+    0x3007,
+    0x3008,
+]
+EDGES += [
+    0x3020,
+    0x3021,
+    0x302F,
+    0x3030,
+    0x3031,
+    0x9FFF,
+    0xA000,
+    0xABFF,
+    0xAC00,
+    0xD7FF,
+    0xE000,
+    0xF8FF,
+    0xF900,
+    0xFAFF,
+]
+EDGES += [
+    0xFB00,
+    0xFDFF,
+    0xFE00,
+    0xFE0F,
+    0xFE10,
+    0xFEFE,
+    0xFEFF,
+    0xFF00,
+    0xFF01,
+    0xFF0F,
+    0xFF10,
+    0xFF19,
+    0xFF1A,
+    0xFF20,
+]
+EDGES += [
+    0xFF21,
+    0xFF3A,
+    0xFF3B,
+    0xFF40,
+    0xFF41,
+    0xFF5A,
+    0xFF5B,
+    0xFF65,
+    0xFF66,
+    0xFF9F,
+    0xFFA0,
+    0xFFFF,
+    0x10000,
+    0x1FFFF,
+]
+EDGES += [0x20000, 0x3FFFF, 0x40000, 0xDFFFF, 0xE0000, 0xE0FFF, 0xE1000, 0x10FFFF]
+
+
+@settings(max_examples=150, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 @example(["", "?", "one", "one two", "one two three", '{"question": "what is it", "rubric": "five points"}'])
 @example([f'Line {k}\nsay "{"y" * 510}" and “{"z" * 600}” now' for k in range(3)])
+@example([f"x{chr(point)}{chr(point)}y" for point in EDGES])
 @example(["word " * 300, "é " * 40 + "end of it all", "你" * 200])
 def test_the_kernel_is_its_twin(texts: list[str]) -> None:
     batch = sketch(events(texts)).to_pylist()
