@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
 from gauger.detect.calibration import dump_weights, learn_ratios, learn_weights, parse_calibration
 from gauger.detect.campaigns import account_table, candidate_groups, find, solo_candidates, weigh_ties
 from gauger.detect.elicitation import load_model, thresholds
+from gauger.detect.families import documents, families, with_family
 from gauger.detect.links import candidate_pairs, similarities
 from gauger.detect.registry import describe
 from gauger.detect.simulate import KINDS, LANGUAGES, CampaignSpec, Crowd, WorldSpec, simulate
@@ -70,6 +72,11 @@ def random_campaign(rng: np.random.Generator, name: str) -> CampaignSpec:
     )
 
 
+def collect(expr: ir.Table) -> pa.Table:
+    """Run an expression."""
+    return expr.to_pyarrow()
+
+
 def world_of(job: tuple[int, bool]) -> tuple[Traffic, np.ndarray, np.ndarray]:
     """Simulate and fold one world: (traffic, campaign name of each account or "", kind of each account)."""
     seed, guilty = job
@@ -84,7 +91,9 @@ def world_of(job: tuple[int, bool]) -> tuple[Traffic, np.ndarray, np.ndarray]:
     sides = Sides(orgs=world.orgs.to_pandas(), bans=world.bans.to_pandas(), releases=world.releases.to_pandas())
     connection = ibis.duckdb.connect(threads=1)
     connection.con.register("sketches", table)
-    traffic = fold(connection.table("sketches"), lambda e: e.to_pyarrow(), thresholds(), sides)
+    sketches = connection.table("sketches")
+    connection.con.register("families", families(documents(sketches), collect))
+    traffic = fold(with_family(sketches, connection.table("families")), collect, thresholds(), sides)
     truth = world.truth.to_pandas().set_index("account").loc[traffic.accounts["account"]]
     return traffic, truth["campaign"].fillna("").to_numpy(dtype=str), truth["kind"].to_numpy(dtype=str)
 

@@ -39,12 +39,13 @@ from gauger.app.report import SCHEMA_ID, render_html
 from gauger.detect import calibration as calibrations
 from gauger.detect.campaigns import Candidate, account_table, authorised, find
 from gauger.detect.elicitation import load_model, thresholds
+from gauger.detect.families import documents, families, with_family
 from gauger.detect.redact import redact
 from gauger.detect.sketch import sketch
 from gauger.detect.traffic import Sides, Traffic, fold
 from gauger.edge import sides as side_tables
 from gauger.edge.duplicates import Duplicates
-from gauger.edge.engine import Engine, open_engine
+from gauger.edge.engine import Engine, load, open_engine
 from gauger.edge.examples import Place, prompts_at
 from gauger.edge.inputs import STDIN, expand
 from gauger.edge.reading import FileReport, Reading, read_logs, read_mapping
@@ -101,7 +102,7 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
     progress(f"folding {spool.progress.rows:,} exchanges to accounts ({options.engine})")
     engine = open_engine(options.engine, scratch=work / "scratch", memory_gb=options.memory_gb, remote=options.remote)
     try:
-        table = engine.table(spool.paths())
+        table = _with_families(engine, engine.table(spool.paths()), work)
         traffic = fold(table, engine.collect, thresholds(), known)
         progress(f"weighing {traffic.size:,} accounts")
         body, accounts = _judge(options, traffic, files, engine, table, created, progress)
@@ -189,6 +190,12 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
         if sum(b.num_rows for b in held) >= PART_ROWS:
             flush()
     flush()
+
+
+def _with_families(engine: Engine, table: ir.Table, work: Path) -> ir.Table:
+    """The sketches with the family of near-duplicates that each prompt belongs to."""
+    docs = engine.write(documents(table), work / "documents")
+    return with_family(table, load(engine, families(docs, engine.collect), work / "families"))
 
 
 def _judge(

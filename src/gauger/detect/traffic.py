@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from gauger.detect.families import holdings
+from gauger.detect.reasoning_replay import replays
 from gauger.detect.tables import ELICITATION, TOPICS
 
 Collect = Callable[[ibis.Table], pa.Table]
 """Runs an expression on the engine at hand."""
 
-SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line")
+SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line", "family")
+"""Layers of scaffolds; ``family`` is that of near-duplicates."""
 HOUR_S = 3600
 
 
@@ -82,7 +84,7 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
     """Fold SKETCHES to accounts.
 
     Args:
-        table: the SKETCHES table on some engine.
+        table: the SKETCHES table on some engine, with the column of `detect.families.with_family`.
         thresholds: elicitation class -> log-odds above which a prompt counts.
     """
     accounts = _frame(collect(_account_rows(table, thresholds))).sort_values("account", ignore_index=True)
@@ -94,7 +96,8 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
     models = _frame(collect(_model_rows(table)))
     models["a"] = models.pop("account").map(index)
     accounts["cost_usd"] = accounts["cost_usd"].fillna(0.0) + _list_price(models, sides, len(accounts))
-    pairs = {"conversation": _pairs(collect(conversation_pairs(table)), index)}
+    replayed = replays(table).rename(account="account_from", other="account_to")
+    pairs = {"conversation": _pairs(collect(conversation_pairs(table)), index), "reasoning": _pairs(collect(replayed), index)}
     return Traffic(
         accounts=_join_sides(accounts, sides),
         held=held,
