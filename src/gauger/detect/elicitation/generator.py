@@ -26,7 +26,7 @@ BENIGN = (*(f"near.{c}" for c in ELICITATION), "near.none")
 ENGLISH_WEIGHT = 4  # English has that many times the prompts of each other language
 
 _RULE = re.compile(r"\$([a-z]+[0-9]*)")
-_PLAIN = re.compile(r"[|)]|[^()|]+")
+_MARK = re.compile(r"[()|]")
 _SEPARATORS = ("\n\n", "\n", " ", "\n---\n", "\n\n\n")
 _FREE = {"n", "n00", "word"}  # rules that carry no content: a template with these alone gets content around it
 
@@ -102,14 +102,18 @@ def _options(text: str, at: int, *, top: bool) -> tuple[tuple[_Sequence, ...], i
         elif text[at] == "|" and not top:
             options, parts = [*options, tuple(parts)], []
         else:
-            plain = _PLAIN.match(text, at)
-            assert plain is not None  # any character but "(" and, in parentheses, "|" and ")" is plain
-            parts += _literals(plain[0])
-            at = plain.end() - 1
+            end = _end_of_plain(text, at)
+            parts += _literals(text[at:end])
+            at = end - 1
         at += 1
     if at == len(text) and not top:
         raise ValueError(f"a parenthesis is not closed in {text!r}")
     return (*options, tuple(parts)), at
+
+
+def _end_of_plain(text: str, at: int) -> int:
+    mark = _MARK.search(text, at + 1)
+    return mark.start() if mark else len(text)
 
 
 def _literals(text: str) -> Iterator[_Part]:
