@@ -363,7 +363,7 @@ def test_circulating_texts_join_strangers() -> None:
         holders = defaultdict(set)
         for text, org in zip(part[column].to_pylist(), part["org"].to_pylist(), strict=True):
             holders[text].add(org)
-        assert max(map(len, holders.values())) >= 3, kind
+        assert max(map(len, holders.values())) >= 2, kind
     cron = table.filter(pc.field("kind") == "cron")
     assert ((hours(cron) * 3600) % 3600 < 5).all()
 

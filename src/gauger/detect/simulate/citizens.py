@@ -11,11 +11,23 @@ from gauger.detect.simulate.rows import rows, take
 from gauger.detect.simulate.scene import Scene
 from gauger.detect.simulate.spec import DAY
 
+_COUPLES, _CARRIER, _VPN = 0.03, 0.08, 0.04  # shares of people who share a card, a carrier's address, a VPN's
 
-def solo(scene: Scene, n: int, kind: str, created: Floats | None = None) -> Group:
-    """n people, each with an org of one."""
-    orgs = scene.cast.found(n, scene.cast.past(n) if created is None else created)
-    return scene.cast.enrol(orgs, kind)
+
+def solo(
+    scene: Scene, n: int, kind: str, created: Floats | None = None, languages: tuple[str, ...] | None = None
+) -> Group:
+    """n people, each with an org of one. Some share a card with a partner, or an address with strangers."""
+    rng = scene.rng
+    cards = people.hexes(rng, n)
+    partner = np.flatnonzero(rng.random(n) < _COUPLES)
+    cards[partner] = cards[partner - 1]
+    orgs = scene.cast.found(n, scene.cast.past(n) if created is None else created, payment_hash=cards)
+    group = scene.cast.enrol(orgs, kind, languages=languages)
+    for share, exits in ((_CARRIER, people.homes(rng, n // 60 + 1)), (_VPN, people.clouds(rng, 8))):
+        at = np.flatnonzero(rng.random(n) < share)
+        group.addresses[at, 0] = exits[rng.integers(len(exits), size=len(at)), 0]
+    return group
 
 
 def chat(scene: Scene, n: int) -> None:
@@ -29,7 +41,7 @@ def office(scene: Scene, n: int) -> None:
     made = 0
     while made < n:
         size = min(int(scene.rng.integers(12, 60)), n - made)
-        group = solo(scene, size, "office")
+        group = solo(scene, size, "office", languages=("en",))
         gate = people.clouds(scene.rng, 1)[0, 0]
         sessions = scene.counts(size, 14)
         start = arrivals.circadian(
@@ -46,9 +58,10 @@ def office(scene: Scene, n: int) -> None:
 
 def viral(scene: Scene, n: int) -> None:
     """Chat users who try the role prompt that circulates this week: one wording, many strangers."""
-    group = solo(scene, n, "viral")
-    table = scene.talk(group, scene.counts(n, 12))
     peak = scene.rng.uniform(0.2, 0.7) * scene.end
+    curious = scene.rng.random(n) < 0.3  # whom it brought here
+    group = solo(scene, n, "viral", np.where(curious, peak + scene.rng.normal(0, DAY, n), scene.cast.past(n)))
+    table = scene.talk(group, scene.counts(n, 12))
     near = np.exp(-(((table["time"] - peak) / (2.5 * DAY)) ** 2))
     hit = np.flatnonzero((scene.rng.random(len(near)) < 0.5 * near) & (table["turn"] == 0))
     # A prompt that circulates is copied: its slots are frozen, only the request differs.

@@ -70,7 +70,9 @@ class Cast:
             "email_domain_hash": np.where(rng.random(n) < 0.75, popular, hexes(rng, n)),
         } | known
         first = len(self.orgs)
+        unpaid = (columns["plan"] == "free") & (rng.random(n) < 0.5)  # no card on file
         full = {k: np.broadcast_to(np.asarray(v, dtype=object), (n,)).tolist() for k, v in columns.items()}
+        full["payment_hash"] = [None if u else card for u, card in zip(unpaid, full["payment_hash"], strict=True)]
         self.orgs += [dict(zip(full, row, strict=True)) for row in zip(*full.values(), strict=True)]
         return np.arange(first, first + n)
 

@@ -13,15 +13,19 @@ from gauger.detect.simulate.rows import rows
 from gauger.detect.simulate.scene import Scene
 from gauger.detect.simulate.spec import DAY
 
-_ANSWERS = ("answer_short", "a_label", "a_label", "a_grading", "answer", "answer_short", "answer", "a_label")
+_CLASSIFY = 1  # among the alternatives of `app_prompt`
+_BENCHMARKS = ("choice", "math", "code")
 
 
 def firm(scene: Scene, accounts: int, kind: str, plan: str = "payg", **known: Any) -> Group:
-    """One org with several accounts that stay with their model."""
+    """One org with several accounts on its servers: one network, one client; most stay with their model."""
     created = scene.cast.past(1, newcomers=0.0)
     org = scene.cast.found(1, created, plan=plan, verified=int(scene.rng.random() < 0.5), **known)
     switch = np.full(accounts, NEVER if scene.rng.random() < 0.7 else scene.rng.uniform(48, 400))
-    return scene.cast.enrol(np.repeat(org, accounts), kind, languages=("en",), switch_h=switch)
+    group = scene.cast.enrol(np.repeat(org, accounts), kind, languages=("en",), switch_h=switch)
+    group.addresses[:] = people.clouds(scene.rng, accounts, nets=1)
+    group.agents[:] = people.SDKS[scene.rng.integers(len(people.SDKS))]
+    return group
 
 
 def _post(scene: Scene, group: Group, at: Ints, time: Floats, **said: Any) -> None:
@@ -61,23 +65,22 @@ def _app(scene: Scene, size: int) -> None:
     inline = rng.random() < 0.4
     if inline:
         prompt = texts([f"{system}\n\n{p}" for p in prompt])
-    sampling = {"temperature": float(rng.choice([0.0, 0.2, 0.7])), "max_tokens": int(rng.choice([64, 256, 512, 1024]))}
-    cloud = people.clouds(rng, size, nets=1)
+    sampling: dict[str, float] = {
+        "temperature": float(rng.choice([0.0, 0.2, 0.7])),
+        "max_tokens": int(rng.choice([64, 256, 512, 1024])),
+    }
+    if task == _CLASSIFY and rng.random() < 0.3:
+        sampling |= {"logprobs": True}
     _post(
-        scene, group, at, time, prompt=prompt, answer=scene.english(_ANSWERS[task], total),
-        system=None if inline else system, address=cloud[at, at % 3], user_agent=house_client(rng), **sampling,
+        scene, group, at, time, prompt=prompt, answer=scene.english(f"a_app.{task}", total),
+        system=None if inline else system, **sampling,
     )  # fmt: skip
-
-
-def house_client(rng: np.random.Generator) -> str:
-    """One SDK for a whole firm."""
-    return str(people.SDKS[rng.integers(len(people.SDKS))])
 
 
 def evaluator(scene: Scene, n: int) -> None:
     """Unrelated orgs that run the same public benchmarks: the same items and wording, temperature 0, in a burst."""
     size = max(int(260 * scene.spec.activity), 20)
-    benchmarks = [scene.english(f"bench_{name}", size) for name in ("choice", "math", "code")]
+    benchmarks = [scene.english(f"bench_{name}", size) for name in _BENCHMARKS]
     for k in range(n):
         group = firm(scene, 1, "evaluator")
         for run in range(int(scene.rng.integers(1, 4))):
@@ -85,10 +88,10 @@ def evaluator(scene: Scene, n: int) -> None:
             part = scene.rng.permutation(len(items))[: int(len(items) * scene.rng.choice([1.0, 1.0, 0.3]))]
             start = scene.rng.uniform(0, scene.end - 4 * 3600)
             time = start + np.cumsum(scene.rng.exponential(3.0, len(part)))
-            answer = scene.english("answer_short", len(part))
+            answer = scene.english(f"a_bench_{_BENCHMARKS[(k + run) % 3]}", len(part))
             zeros = np.zeros(len(part), dtype=np.int64)
-            _post(scene, group, zeros, time, prompt=items[part], answer=answer, temperature=0.0, max_tokens=512,
-                  model=int(scene.rng.integers(2)), address=people.clouds(scene.rng, 1)[0, 0])  # fmt: skip
+            how = {"n": 5, "temperature": 0.8} if scene.rng.random() < 0.15 else {"temperature": 0.0}  # pass at k or 1
+            _post(scene, group, zeros, time, prompt=items[part], answer=answer, max_tokens=512, **how)
 
 
 def gateway(scene: Scene, n: int) -> None:
@@ -99,7 +102,7 @@ def gateway(scene: Scene, n: int) -> None:
             who=np.repeat(group.who, 150),
             language=scene.rng.choice(6, size=150, p=[0.5, 0.2, 0.06, 0.08, 0.1, 0.06]),
             zone_h=scene.rng.choice([-6.0, 0.0, 1.0, 8.0], size=150),
-            addresses=np.repeat(people.clouds(scene.rng, 1), 150, axis=0),
+            addresses=np.repeat(group.addresses, 150, axis=0),
             agents=np.repeat(texts(["relay-gateway/2.3"]), 150),
             created=np.repeat(group.created, 150),
         )
@@ -117,6 +120,7 @@ def contractor(scene: Scene, n: int) -> None:
     while made < n:
         size = min(int(scene.rng.integers(3, 12)), n - made)
         group = firm(scene, size, "contractor")
+        group.addresses[:] = people.homes(scene.rng, size)
         job = int(scene.rng.integers(load("en").alternatives("label_job")))
         rules = scene.english("house_rules", 1, brand=scene.english("brand", 1))[0]
         at = np.repeat(np.arange(size), scene.counts(size, 150, 0.5))
