@@ -258,5 +258,6 @@ def test_damaged_parquet(tmp_path: Path) -> None:
 def test_a_child_that_dies_is_an_error_with_its_place(tmp_path: Path) -> None:
     child = parallel._start()
     child.kill()
-    with pytest.raises(ExchangeError, match="log:7"), child:
+    with pytest.raises(ExchangeError, match="log:7"):
         parallel._ask(child, parallel.Job("log", 7, 1, "litellm"), line(1))
+    child.communicate()

@@ -69,10 +69,16 @@ def parse(job: Job, data: bytes) -> Parsed:
     found: list[Exchange] = []
     lines: list[int] = []
     for number, line in enumerate(data.split(b"\n"), job.line):
-        if line and not line.isspace():
-            kept = _one(decode, number, line, tally)
-            found += kept
-            lines += [number] * len(kept)
+        if not line or line.isspace():
+            continue
+        made = _decoded(decode, number, line, tally)
+        for exchange in made:
+            if exchange.account and exchange.time is not None:
+                found.append(exchange)
+                lines.append(number)
+            else:
+                reason = "no usable time" if exchange.account else "no account"
+                tally.faults.append(fault(number, reason, line))
     batch, tally.skewed = settle(to_batch(job.source, lines, found))
     return Parsed(job, batch, tally)
 
@@ -82,12 +88,12 @@ def _decoder(name: str, mapping: bytes | None) -> Decode:
     return decoder(name, None if mapping is None else msgspec.json.decode(mapping, type=FieldMap))
 
 
-def _one(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchange]:
-    if len(line) > LONGEST_LINE:
-        tally.faults.append(fault(number, f"line longer than {LONGEST_LINE >> 20} MiB", line))
-        return []
+def _decoded(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchange]:
+    """The line's exchanges; a line that has none goes to the tally."""
     try:
-        found = decode(line.removeprefix(BOM) if number == 1 else line)
+        if len(line) > LONGEST_LINE:
+            raise LineError(f"line longer than {LONGEST_LINE >> 20} MiB")
+        found = decode(line if number > 1 else line.removeprefix(BOM))
     except LineError as error:
         tally.faults.append(fault(number, str(error), line))
         return []
@@ -96,11 +102,7 @@ def _one(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchang
         return []
     if not found:
         tally.skipped += 1
-    kept = [e for e in found if e.account and e.time is not None]
-    if len(kept) < len(found):
-        lost = [e for e in found if not e.account or e.time is None]
-        tally.faults += [fault(number, "no usable time" if e.account else "no account", line) for e in lost]
-    return kept
+    return found
 
 
 def parse_all(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:

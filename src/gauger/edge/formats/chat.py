@@ -238,14 +238,13 @@ def _is_tool_result(content: Any) -> bool:
 
 
 def _digest_conversation(exchange: Exchange, spoken: list[str], last: int) -> None:
-    running = blake2b(digest_size=8)
-    if last > 0:
-        running.update("".join(spoken[:last]).encode("utf-8", "replace"))
+    before = max(last, 0)
+    running = blake2b("".join(spoken[:before]).encode("utf-8", "replace"), digest_size=8)
+    if before:
         exchange.context = int.from_bytes(running.digest(), "little")
-        spoken = spoken[last:]
     if exchange.answer is not None:
         spoken.append(_framed("assistant", exchange.answer))
-    running.update("".join(spoken).encode("utf-8", "replace"))
+    running.update("".join(spoken[before:]).encode("utf-8", "replace"))
     exchange.thread = int.from_bytes(running.digest(), "little")
 
 

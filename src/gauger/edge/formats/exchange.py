@@ -54,21 +54,26 @@ class Exchange(msgspec.Struct, gc=False):
 
 def to_batch(source: str, lines: Sequence[int], exchanges: Sequence[Exchange]) -> pa.RecordBatch:
     """Build one batch; `lines` holds the line of each exchange. An exchange without id is named by its place."""
-    for at, (line, exchange) in enumerate(zip(lines, exchanges, strict=True)):
-        if not exchange.event_id:
-            again = at and lines[at - 1] == line
-            exchange.event_id = f"{source}:{line}#{at}" if again else f"{source}:{line}"
     rows = zip(*map(msgspec.structs.astuple, exchanges), strict=True)
     columns: dict[str, Sequence[Any]] = dict(zip(Exchange.__struct_fields__, rows, strict=False))
     columns["line"] = lines
     columns["source"] = [source] * len(lines)
-    return pa.RecordBatch.from_arrays(
-        [column(columns.get(field.name, ()), field.type) for field in EVENTS], schema=EVENTS
-    )
+    columns["event_id"] = _named(source, lines, columns.get("event_id", ()))
+    arrays = [column(columns.get(field.name, ()), field.type) for field in EVENTS]
+    return pa.RecordBatch.from_arrays(arrays, schema=EVENTS)
+
+
+def _named(source: str, lines: Sequence[int], ids: Sequence[str | None]) -> Sequence[str | None]:
+    if all(ids):
+        return ids
+    places = [f"{source}:{n}" if at == 0 or lines[at - 1] != n else f"{source}:{n}#{at}" for at, n in enumerate(lines)]
+    return [given or place for given, place in zip(ids, places, strict=True)]
 
 
 def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """An Arrow array; a value that its type cannot hold becomes null (text: loses what is not text)."""
+    if values and values[0] is None and values.count(None) == len(values):
+        return pa.nulls(len(values), kind)
     try:
         return pa.array(values, kind)
     except (OverflowError, TypeError, ValueError, pa.ArrowException):
