@@ -44,6 +44,21 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
+class Kit:
+    """What the accounts of a campaign share; empty where each has its own.
+
+    Attributes:
+        hosts: (k, 3) addresses of servers. pool: (k,) proxies that each request picks from.
+    """
+
+    cards: Texts
+    domains: Texts
+    agents: Texts
+    hosts: Texts
+    pool: Texts
+
+
+@dataclass(frozen=True, slots=True)
 class Library:
     """Honest sessions that may be replayed: `table` sorted by conversation and turn, session i from first[i] on."""
 
@@ -97,53 +112,58 @@ def run(scene: Scene, spec: CampaignSpec, honest: Library) -> None:
 
 def recruit(scene: Scene, spec: CampaignSpec, start: float, end: float) -> Crew:
     """Open the accounts of all generations and decide the bans."""
-    rng, n, cast = scene.rng, spec.accounts, scene.cast
-    cards = people.hexes(rng, max(n // 15, 1))
-    domains = people.hexes(rng, 2) if spec.cards == "shared" else cast.domains
-    birth = start - (
-        rng.uniform(3, 20) * DAY + rng.uniform(0, 1.5 * DAY, n)
-        if spec.signup == "burst"
-        else rng.uniform(1, 240, n) * DAY
-    )
-    agents = {"one": people.clients(rng, 1, 1.0), "few": people.clients(rng, 3, 1.0)}.get(spec.agents)
-    pool = people.homes(rng, max(n // 3, 1)).ravel() if spec.addresses == "residential" else np.empty(0, dtype=object)
-    nets = people.clouds(rng, n * _GENERATIONS, nets=2).reshape(_GENERATIONS, n, 3)
+    rng, n = scene.rng, spec.accounts
+    kit = equip(scene, spec)
     groups: list[Group] = []
     since, until = np.full((_GENERATIONS, n), np.inf), np.full((_GENERATIONS, n), np.inf)
-    since[0] = start
-    for g in range(_GENERATIONS):
-        known = {"payment_hash": cards[rng.integers(len(cards), size=n)]} if spec.cards == "shared" else {}
-        alive = np.flatnonzero(np.isfinite(since[g]))
-        if not len(alive):
-            break
-        orgs = cast.found(
-            n,
-            birth,
-            plan=str(rng.choice(["payg", "pro"])),
-            email_domain_hash=domains[rng.integers(len(domains), size=n)],
-            **known,
-        )
-        switch = people.within(spec.pivot_h, n, rng) if spec.pivot_h is not None else np.full(n, people.NEVER)
-        group = cast.enrol(
-            orgs, f"campaign:{spec.name}", campaign=spec.name, languages=spec.languages, created=birth,
-            switch_h=switch, model=np.ones(n, dtype=np.int64), failover=float(spec.failover),
-        )  # fmt: skip
-        if agents is not None:
-            group.agents[:] = agents[rng.integers(len(agents), size=n)]
-        if spec.addresses == "datacentre":
-            group.addresses[:] = nets[g]
-        groups.append(group)
+    spread = rng.uniform(3, 20) + rng.uniform(0, 1.5, n) if spec.signup == "burst" else rng.uniform(1, 240, n)
+    birth, since[0] = start - spread * DAY, start
+    while True:
+        g = len(groups)
+        groups.append(enlist(scene, spec, kit, birth))
         banned = np.isfinite(since[g]) & (rng.random(n) < spec.ban_share)
         until[g, banned] = since[g, banned] + (end - since[g, banned]) * rng.uniform(0.15, 0.9, int(banned.sum()))
         for i in np.flatnonzero(banned):
-            cast.accounts[group.who[i]]["banned"] = float(until[g, i])
-        for i in np.flatnonzero(~np.isfinite(since[g])):
-            cast.accounts[group.who[i]]["created"] = np.inf  # never born; left out of the world's tables
-        if g + 1 == _GENERATIONS or not spec.replace:
-            break
+            scene.cast.accounts[groups[g].who[i]]["banned"] = float(until[g, i])
+        if g + 1 == _GENERATIONS or not spec.replace or not banned.any():
+            return Crew(tuple(groups), since[: g + 1], until[: g + 1], kit.pool)
         birth = np.where(banned, until[g] + rng.uniform(0.3, 8, n) * 3600, np.inf)
         since[g + 1] = birth + rng.uniform(0.05, 2, n) * 3600
-    return Crew(tuple(groups), since[: len(groups)], until[: len(groups)], pool)
+
+
+def equip(scene: Scene, spec: CampaignSpec) -> Kit:
+    """What the campaign owns, for all generations of its accounts."""
+    rng, n, none = scene.rng, spec.accounts, np.empty(0, dtype=object)
+    shared = spec.cards == "shared"
+    return Kit(
+        cards=people.hexes(rng, max(n // 15, 1)) if shared else none,
+        domains=people.hexes(rng, 2) if shared else scene.cast.domains,
+        agents=none if spec.agents == "own" else people.clients(rng, 1 if spec.agents == "one" else 3, 1.0),
+        hosts=people.clouds(rng, 200, nets=2) if spec.addresses == "datacentre" else none,
+        pool=people.homes(rng, max(n // 3, 1)).ravel() if spec.addresses == "residential" else none,
+    )
+
+
+def enlist(scene: Scene, spec: CampaignSpec, kit: Kit, birth: Floats) -> Group:
+    """One account for each seat, each in an org of its own; one whose birth is inf never acts."""
+    rng, n = scene.rng, spec.accounts
+    known = {"payment_hash": kit.cards[rng.integers(len(kit.cards), size=n)]} if len(kit.cards) else {}
+    domains = kit.domains[rng.integers(len(kit.domains), size=n)]
+    orgs = scene.cast.found(n, birth, plan=str(rng.choice(["payg", "pro"])), email_domain_hash=domains, **known)
+    group = scene.cast.enrol(
+        orgs,
+        f"campaign:{spec.name}",
+        campaign=spec.name,
+        languages=spec.languages,
+        switch_h=np.full(n, people.NEVER) if spec.pivot_h is None else people.within(spec.pivot_h, n, rng),
+        model=np.ones(n, dtype=np.int64),
+        failover=float(spec.failover),
+    )
+    if len(kit.agents):
+        group.agents[:] = kit.agents[rng.integers(len(kit.agents), size=n)]
+    if len(kit.hosts):
+        group.addresses[:] = kit.hosts[rng.integers(len(kit.hosts), size=n)]
+    return group
 
 
 def plan(scene: Scene, spec: CampaignSpec, honest: Library, days: float) -> tuple[Ints, NDArray[np.bool_], Ints]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gauger.detect.simulate import people
-from gauger.detect.simulate.people import Ints
+from gauger.detect.simulate.people import Floats, Ints
 from gauger.detect.simulate.rows import Rows, take
 from gauger.detect.simulate.scene import Scene
 from gauger.detect.simulate.spec import DAY, MODELS, NEW_MODEL, OUTAGE_MODEL, PRICES_USD
@@ -41,8 +41,6 @@ def to_events(scene: Scene, table: Rows) -> tuple[pa.Table, dict[str, Any]]:
     talk = converse(table, failed)
     read = (talk["sent"] // 4 + 3).astype(np.int64)
     written = np.where(failed, 0, talk["said"] // 4 + 1) * np.maximum(table["n"], 1)
-    prices = np.array(PRICES_USD)[model]
-    cost = (read * prices[:, 0] + written * prices[:, 1]) / 1e6
     begin = int(scene.spec.start.timestamp() * 1e6) + (table["time"] * 1e3).round().astype(np.int64) * 1000
     lasted = (0.3 + written / scene.rng.uniform(40, 110, n)) * 1e3
     accounts = scene.cast.accounts
@@ -51,8 +49,8 @@ def to_events(scene: Scene, table: Rows) -> tuple[pa.Table, dict[str, Any]]:
         "event_id": [f"req-{i}" for i in ids],
         "source": pa.repeat("simulated", n),
         "line": np.arange(1, n + 1),
-        "time": pa.array(begin).cast(pa.int64()).cast(pa.timestamp("us")).cast(TIMESTAMP),
-        "end_time": pa.array(begin + lasted.round().astype(np.int64) * 1000).cast(pa.timestamp("us")).cast(TIMESTAMP),
+        "time": _stamps(begin),
+        "end_time": _stamps(begin + lasted.round().astype(np.int64) * 1000),
         **{name: _spread(accounts, name, table["who"]) for name in ("account", "org", "api_key")},
         "session": [f"sess_{c:x}" if s else None for c, s in zip(table["conv"], table["session"], strict=True)],
         "end_user": table["end_user"],
@@ -62,7 +60,7 @@ def to_events(scene: Scene, table: Rows) -> tuple[pa.Table, dict[str, Any]]:
         "user_agent": table["user_agent"],
         "input_tokens": read,
         "output_tokens": written,
-        "cost_usd": cost.round(9),
+        "cost_usd": cost_usd(model, read, written),
         "temperature": pa.array(table["temperature"], from_pandas=True),
         "top_p": pa.array(table["top_p"], from_pandas=True),
         **{name: pa.array(table[name], mask=table[name] < 0) for name in ("max_tokens", "n", "tools")},
@@ -79,6 +77,16 @@ def to_events(scene: Scene, table: Rows) -> tuple[pa.Table, dict[str, Any]]:
     events = pa.table([pa.array(columns[f.name], f.type) for f in EVENTS], schema=EVENTS)
     known = {"event_id": columns["event_id"], "conversation": table["conv"], "turn": table["turn"]}
     return events, known | {"purpose": table["purpose"], "stolen": table["stolen"]}
+
+
+def cost_usd(model: Ints, read: Ints, written: Ints) -> Floats:
+    """What each exchange costs at list price."""
+    prices = np.array(PRICES_USD)[model]
+    return np.asarray(((read * prices[:, 0] + written * prices[:, 1]) / 1e6).round(9))
+
+
+def _stamps(micros: Ints) -> pa.Array:
+    return pa.array(micros).cast(pa.timestamp("us")).cast(TIMESTAMP)
 
 
 def _spread(accounts: list[dict[str, Any]], name: str, who: Ints) -> pa.Array:

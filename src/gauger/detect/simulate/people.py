@@ -121,16 +121,11 @@ class Cast:
                     "banned": np.inf,
                 }
             )
-        if languages is None:
-            language = rng.choice(len(LANGUAGES), size=n, p=_SHARES)
-        else:
-            language = np.array([LANGUAGES.index(x) for x in languages])[rng.integers(len(languages), size=n)]
-        zones = [_ZONES_H[LANGUAGES[k]] for k in language]
-        zone = np.array([z[i % len(z)] for z, i in zip(zones, rng.integers(9, size=n), strict=True)], dtype=np.float64)
+        language, zone = tongues(rng, n, languages)
         return Group(
             who=np.arange(first, first + n),
             language=language,
-            zone_h=zone + rng.normal(0, 1.2, n),
+            zone_h=zone,
             addresses=homes(rng, n),
             agents=clients(rng, n),
             created=created,
@@ -140,6 +135,17 @@ class Cast:
         """Signup times: most over two years before the world, some within it."""
         age = -self._rng.exponential(220 * DAY, n) - DAY
         return np.asarray(np.where(self._rng.random(n) < newcomers, self._rng.uniform(0, self._days * DAY, n), age))
+
+
+def tongues(rng: np.random.Generator, n: int, languages: Sequence[str] | None = None) -> tuple[Ints, Floats]:
+    """Languages (as indices into `LANGUAGES`) and hours east of UTC, shifted by each one's chronotype."""
+    if languages is None:
+        language = rng.choice(len(LANGUAGES), size=n, p=_SHARES)
+    else:
+        language = np.array([LANGUAGES.index(x) for x in languages])[rng.integers(len(languages), size=n)]
+    zones = [_ZONES_H[LANGUAGES[k]] for k in language]
+    home = [float(z[i % len(z)]) for z, i in zip(zones, rng.integers(45, size=n).tolist(), strict=True)]
+    return language, np.array(home) + rng.normal(0, 1.2, n)
 
 
 def hexes(rng: np.random.Generator, n: int, digits: int = 16) -> Texts:
