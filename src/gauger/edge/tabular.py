@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -152,15 +153,16 @@ def _nothing() -> pa.RecordBatch:
 
 def _canonical(source: str, line: int, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Fault]]:
     count = batch.num_rows
-    lines = pa.array(range(line, line + count), pa.int64())
+    lines = pa.array(np.arange(line, line + count))
     arrays = {"source": pa.repeat(pa.scalar(source), count), "line": lines}
     for field in EVENTS:
         if field.name in arrays:
             continue
         given = batch.column(field.name) if field.name in batch.schema.names else pa.nulls(count, field.type)
         arrays[field.name] = _times(given) if field.name in ("time", "end_time") else _as(given, field.type)
-    place = pc.binary_join_element_wise(source, lines.cast(pa.string()), ":")
-    arrays["event_id"] = pc.coalesce(arrays["event_id"], place)
+    if arrays["event_id"].null_count:
+        place = pc.binary_join_element_wise(source, lines.cast(pa.string()), ":")
+        arrays["event_id"] = pc.coalesce(arrays["event_id"], place)
     arrays["account"] = pc.coalesce(*(_filled(arrays[n]) for n in ("account", "api_key", "org")))
     arrays["params"] = pc.fill_null(arrays["params"], "{}")
     made = pa.RecordBatch.from_arrays([arrays[f.name] for f in EVENTS], schema=EVENTS)
