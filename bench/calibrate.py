@@ -44,6 +44,9 @@ NOTHING = {
 }
 PAIRS = 4000
 
+World = tuple[Traffic, np.ndarray, np.ndarray]
+"""A folded world, the campaign of each account or "", and its kind."""
+
 
 def random_campaign(rng: np.random.Generator, name: str) -> CampaignSpec:
     """A campaign with every knob drawn at random."""
@@ -77,7 +80,7 @@ def collect(expr: ir.Table) -> pa.Table:
     return expr.to_pyarrow()
 
 
-def world_of(job: tuple[int, bool]) -> tuple[Traffic, np.ndarray, np.ndarray]:
+def world_of(job: tuple[int, bool]) -> World:
     """Simulate and fold one world: (traffic, campaign name of each account or "", kind of each account)."""
     seed, guilty = job
     rng = np.random.default_rng(seed)
@@ -98,9 +101,10 @@ def world_of(job: tuple[int, bool]) -> tuple[Traffic, np.ndarray, np.ndarray]:
     return traffic, truth["campaign"].fillna("").to_numpy(dtype=str), truth["kind"].to_numpy(dtype=str)
 
 
-def pairs_of(traffic: Traffic, campaign: np.ndarray, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def pairs_of(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
     """Similarities of random pairs of one campaign, and of random benign pairs of different orgs."""
-    rng = np.random.default_rng(seed)
+    traffic, campaign, _ = world
+    rng = np.random.default_rng(traffic.size)
     known = candidate_pairs(traffic).set_index(["a", "b"])["cosine"]
     org = traffic.org_codes()
 
@@ -120,10 +124,9 @@ def pairs_of(traffic: Traffic, campaign: np.ndarray, seed: int) -> tuple[dict[st
     return together, similar(rng.choice(honest, 2 * PAIRS), rng.choice(honest, 2 * PAIRS))
 
 
-def described(
-    traffic: Traffic, campaign: np.ndarray, kind: np.ndarray, ratios: dict[str, list[float]]
-) -> dict[str, list[Any]]:
+def described(world: World, ratios: dict[str, list[float]]) -> dict[str, list[Any]]:
     """Candidate groups and solos of a world with their scores, sizes, labels and majority kinds."""
+    traffic, campaign, kind = world
     weigher = parse_calibration(json.dumps(NOTHING | {"ratios": ratios}).encode())
     ties = weigh_ties(traffic, weigher)
     out: dict[str, list[Any]] = {"groups": [], "solos": []}
@@ -138,10 +141,9 @@ def described(
     return out
 
 
-def gather(job: tuple[int, bool], ratios: dict[str, list[float]] | None) -> Any:
-    """One world's pairs (without ratios) or candidates (with them)."""
-    traffic, campaign, kind = world_of(job)
-    return pairs_of(traffic, campaign, job[0]) if ratios is None else described(traffic, campaign, kind, ratios)
+def null_of(job: tuple[int, bool], ratios: dict[str, list[float]]) -> dict[str, list[Any]]:
+    """The candidates of a benign world."""
+    return described(world_of(job), ratios)
 
 
 def merged(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -193,16 +195,18 @@ def main() -> None:
     training = [(args.seed * 100_000 + i, True) for i in range(args.training)]
     benign = [(args.seed * 100_000 + 50_000 + i, False) for i in range(args.benign)]
     with ProcessPoolExecutor(args.workers) as pool:
-        pairs = list(pool.map(partial(gather, ratios=None), training))
+        worlds = list(pool.map(world_of, training))
+        log(f"{len(worlds)} training worlds")
+        pairs = list(pool.map(pairs_of, worlds))
         ratios = learn_ratios(merged([p[0] for p in pairs]), merged([p[1] for p in pairs]))
         log(f"ratios of ties from {len(training)} worlds")
-        seen = list(pool.map(partial(gather, ratios=ratios), training))
+        seen = list(pool.map(partial(described, ratios=ratios), worlds))
         rows = {k: [r for w in seen for r in w[k]] for k in ("groups", "solos")}
         # A mixed group teaches nothing: it is neither a campaign nor benign.
         pure = {k: [r for r in v if r[2] >= 0.7 or r[2] <= 0.1] for k, v in rows.items()}
         weights = {k: learn_weights([r[0] for r in v], [r[2] >= 0.7 for r in v]) for k, v in pure.items()}
         log(f"weights from { ({k: (len(v), sum(r[2] >= 0.7 for r in v)) for k, v in pure.items()}) }")
-        null = list(pool.map(partial(gather, ratios=ratios), benign))
+        null = list(pool.map(partial(null_of, ratios=ratios), benign))
         log(f"null from {len(benign)} worlds")
         groups = [r for w in null for r in w["groups"]]
         solos = [r for w in null for r in w["solos"]]

@@ -9,8 +9,9 @@ import csv
 import hashlib
 import json
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,12 +49,13 @@ from gauger.edge.duplicates import Duplicates
 from gauger.edge.engine import Engine, load, open_engine
 from gauger.edge.examples import Place, prompts_at
 from gauger.edge.inputs import STDIN, expand
-from gauger.edge.reading import FileReport, Reading, read_logs, read_mapping
+from gauger.edge.reading import FileReport, Position, Reading, read_logs, read_mapping
 from gauger.edge.spool import Spool
 from gauger.errors import ConfigError, InputError
 from gauger.model import digest, to_plain
 
 PART_ROWS = 500_000
+THREADS = 2
 QUARANTINE = "quarantine.jsonl"
 
 Progress = Callable[[str], None]
@@ -162,34 +164,46 @@ def _ingest(options: ScanOptions, work: Path, progress: Progress) -> tuple[Spool
         start=start,
         duplicates=seen,
     )
-    before = dict(spool.progress.counters)
     _sketch_all(reading, spool, progress)
     if not spool.progress.rows:
         raise InputError("nothing usable was read: see quarantine.jsonl", source=str(options.out))
     for file in reading.files:
-        file.read += before.get(f"read:{file.source}", 0)
+        file.read = spool.progress.counters.get(file.source, 0)
     return spool, reading.files
 
 
 def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
-    """Sketch batch by batch and keep the sketches in parts, with how far each source was read."""
+    """Sketch batch by batch and keep the sketches in parts, with how far each source was read.
+
+    The kernel runs without the interpreter's lock, so a few threads sketch while this one reads; batches
+    are kept in the order of the logs.
+    """
     weights, bias = load_model()
-    before = dict(spool.progress.counters)
-    positions = dict(spool.progress.positions)
+    positions, read = dict(spool.progress.positions), Counter(spool.progress.counters)
     held: list[pa.RecordBatch] = []
+    asked: deque[tuple[Future[pa.RecordBatch], Position]] = deque()
 
     def flush() -> None:
-        read = {f"read:{f.source}": f.read + before.get(f"read:{f.source}", 0) for f in reading.files}
         spool.append(held, positions, read)
         held.clear()
         progress(f"{spool.progress.rows:,} exchanges read")
 
-    for batch, position in reading:
-        held.append(sketch(batch, weights, bias))
+    def take() -> None:
+        sketched, position = asked.popleft()
+        held.append(sketched.result())
         positions[position.source] = position.lines
-        if sum(b.num_rows for b in held) >= PART_ROWS:
-            flush()
-    flush()
+        read[position.source] += held[-1].num_rows
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch, position in reading:
+            asked.append((pool.submit(sketch, batch, weights, bias), position))
+            if len(asked) > 2 * THREADS:
+                take()
+            if sum(b.num_rows for b in held) >= PART_ROWS:
+                flush()
+        while asked:
+            take()
+        flush()
 
 
 def _with_families(engine: Engine, table: ir.Table, work: Path) -> ir.Table:
