@@ -231,7 +231,7 @@ def compose(scene: Scene, spec: CampaignSpec, table: Rows, harvests: NDArray[np.
     table["prompt"][later] = scene.english("h_more", len(later))
     table["answer"][later] = scene.english("a_agentic", len(later))
     table["purpose"][later] = f"harvest:{spec.kinds[0]}"
-    table["thinks"][np.flatnonzero(harvests)] = True
+    table["thinks"] = harvests & ((table["who"] % 2 == 0) | (spec.replay_reasoning > 0))
     for rule, at in (("chat", table["turn"] == 0), ("follow", table["turn"] > 0)):
         here = np.flatnonzero(~harvests & at)
         tongue = harvest.language_codes(spec.languages)[scene.rng.integers(len(spec.languages), size=len(here))]

@@ -17,6 +17,11 @@ from gauger.detect.simulate.spec import DAY, WorldSpec
 _NEIGHBOURS = dict(zip("abcdefghijklmnoprstuvwy", "svxsdfghukjlknbiptedayibct", strict=False))
 
 
+# What people's clients send, by account; most send nothing.
+_TEMPERATURES = np.array([0.7, np.nan, 1.0, np.nan, np.nan, 0.2, np.nan])
+_LIMITS = np.array([-1, -1, 1024, -1, -1, -1, -1, 4096, -1, -1, -1])
+
+
 class Scene:
     """Where generators of honest users and of campaigns leave their exchanges."""
 
@@ -91,8 +96,10 @@ class Scene:
             conv=self.conversations(len(owner))[chat],
             turn=turn,
             session=(group.who[who] % 3 == 0),
-            thinks=(group.who[who] % 5 == 0),
-            temperature=np.where(group.who[who] % 7 == 0, 0.7, np.nan),
+            thinks=(group.who[who] % 2 == 0),
+            temperature=_TEMPERATURES[group.who[who] % len(_TEMPERATURES)],
+            top_p=np.where(group.who[who] % 13 == 0, 0.95, np.nan),
+            max_tokens=_LIMITS[group.who[who] % len(_LIMITS)],
         )
 
     def typed(self, prompt: Texts, who: Ints) -> Texts:
