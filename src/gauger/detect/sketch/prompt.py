@@ -1,7 +1,6 @@
 """The prompt's sketch: MinHash bands, scaffolds, topics and elicitation features of its words."""
 
 # numba compiles these: no keyword-only arguments, no sets.
-# ruff: noqa: PLR0917
 # mypy: allow-untyped-defs, disable-error-code="assignment, no-untyped-call"
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Whoever edits this file deletes ``__pycache__`` (tests/oracle fails otherwise) a
 """
 
 # numba compiles these: no keyword-only arguments, no sets.
-# ruff: noqa: PLR0917, PLR1714, SIM109
+# ruff: noqa: PLR1714, SIM109
 # mypy: allow-untyped-defs, disable-error-code="assignment, no-untyped-call"
 
 from __future__ import annotations
