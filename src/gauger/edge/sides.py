@@ -80,10 +80,16 @@ def _read(source: str, schema: pa.Schema, *, needed: Sequence[str]) -> Side:
                 rows[name].append(_cell(record, schema.field(name), name in needed))
             except LineError as error:
                 raise InputError(str(error), source=source, line=line) from None
-    if not seen:
+    if not seen and not _has_header(source):
         raise InputError("the table is empty", source=source)
     ignored = tuple(n for n in seen if n not in schema.names)
     return Side(pa.table([column(rows[f.name], f.type) for f in schema], schema=schema), ignored)
+
+
+def _has_header(source: str) -> bool:
+    """Whether a table without rows still names its columns: nobody was banned yet."""
+    kind = kind_of(source)
+    return kind == "parquet" or (kind == "csv" and any(piece.strip() for piece in pieces(source)))
 
 
 def _cell(record: Mapping[str, Any], field: pa.Field, needed: bool) -> Any:

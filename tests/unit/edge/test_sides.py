@@ -69,3 +69,8 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, name: str, data: by
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         sides.read_bans(tmp_path / "none.csv")
+
+
+def test_a_header_without_rows_is_a_table_of_nobody(tmp_path: Path) -> None:
+    (tmp_path / "bans.csv").write_text("account,banned_at\n")
+    assert read_bans(tmp_path / "bans.csv").table.num_rows == 0
