@@ -22,7 +22,20 @@ ALLOWED: dict[str, set[str]] = {
     "testing": {"edge", "stats"} | FEATURES | ROOT,
 }
 # I/O, clocks, environment and global randomness stay out of the pure rooms.
-IMPURE = {"os", "pathlib", "io", "socket", "subprocess", "time", "random", "requests", "httpx", "urllib", "shutil", "sys"}
+IMPURE = {
+    "os",
+    "pathlib",
+    "io",
+    "socket",
+    "subprocess",
+    "time",
+    "random",
+    "requests",
+    "httpx",
+    "urllib",
+    "shutil",
+    "sys",
+}
 HEAVY = ("torch", "transformers", "pyspark", "sklearn", "networkit", "numba", "ibis", "duckdb", "pandas", "pyarrow")
 
 

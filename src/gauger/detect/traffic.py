@@ -97,7 +97,10 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
     models["a"] = models.pop("account").map(index)
     accounts["cost_usd"] = accounts["cost_usd"].fillna(0.0) + _list_price(models, sides, len(accounts))
     replayed = replays(table).rename(account="account_from", other="account_to")
-    pairs = {"conversation": _pairs(collect(conversation_pairs(table)), index), "reasoning": _pairs(collect(replayed), index)}
+    pairs = {
+        "conversation": _pairs(collect(conversation_pairs(table)), index),
+        "reasoning": _pairs(collect(replayed), index),
+    }
     return Traffic(
         accounts=_join_sides(accounts, sides),
         held=held,

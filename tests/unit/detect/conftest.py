@@ -42,7 +42,7 @@ def make_traffic(
     """
     width = int(np.max(days))
     names = [f"a{i:04d}" for i in range(size)]
-    counts = ("multi_turn with_session with_end_user with_tools many_samples logprobs with_system").split()
+    counts = ["multi_turn", "with_session", "with_end_user", "with_tools", "many_samples", "logprobs", "with_system"]
     plain: dict[str, Any] = dict.fromkeys([*counts, "cost_usd", *(f"topic_{i}" for i in range(TOPICS))], 0)
     plain |= {f"elicit_{c}": 0 for c in ELICITATION} | {"n": 100, "prompts": 100, "with_turns": 100, "days": days}
     plain |= {"distinct_prompts": 100, "distinct_systems": 0, "addresses": 1, "models": 1}

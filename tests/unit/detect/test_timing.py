@@ -69,7 +69,7 @@ def test_what_cannot_be_told_is_zero() -> None:
 def test_the_e_value_keeps_its_mean_under_independent_members(draws: int) -> None:
     """If E[e] <= 1, the capital of one who bets a tenth on every e passes 1e9 with probability at most 1e-9."""
     rng = np.random.default_rng(4)
-    log_e = np.array([step_log_e(strangers(rng), rng, draws) for _ in range(400)])
+    log_e = np.array([step_log_e(strangers(rng), rng, draws) for _ in range(800)])
     for stake in (0.1, 0.3, 0.6):
         assert np.log1p(stake * np.expm1(log_e)).sum() < -RARE
     for level in (0.5, 0.25, 0.1):

@@ -1,0 +1,93 @@
+"""Weights and ratios that are learned, and the file they are kept in."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gauger.detect.calibration import Weights, dump_weights, learn_ratios, learn_weights, parse_calibration
+from gauger.detect.links import EDGES, LAYERS
+
+NAN = float("nan")
+
+
+def learned(**means: float) -> Weights:
+    """Weights from 60 benign groups around 0 and 30 campaigns around the means."""
+    rng = np.random.default_rng(1)
+    campaign = np.arange(90) < 30
+    scores = [{f: float(rng.normal(m * c, 1)) for f, m in means.items()} for c in campaign]
+    return learn_weights(scores, campaign.tolist())
+
+
+def test_a_telling_feature_weighs_and_no_weight_is_negative() -> None:
+    weights = learned(telling=2.0, noise=0.0, against=-2.0)
+    weight = dict(zip(weights.features, weights.weight, strict=True))
+    assert weight["telling"] > 0.3
+    assert weight["against"] == 0
+    assert 0 <= weight["noise"] < weight["telling"] / 3
+    guilty, benign = weights.log_odds([{"telling": 2.0}, {"telling": 0.0}])
+    assert guilty > 0 > benign
+
+
+def test_what_is_missing_speaks_neither_way() -> None:
+    weights = Weights(features=("x", "y"), center=(1.0, 0.0), scale=(2.0, 1.0), weight=(0.5, 2.0), intercept=-1.0)
+    odds = weights.log_odds([{}, {"x": NAN, "y": NAN}, {"x": 1.0, "y": 0.0, "unknown": 9.0}, {"x": 3.0}])
+    assert odds.tolist() == [-1, -1, -1, -0.5]
+    assert weights.log_odds([]).tolist() == []
+    assert weights.log_odds([{"y": 1e9}]).tolist() == [-1 + 2 * 3]  # clipped: no one number decides alone
+    assert weights.parts({"x": 3.0, "y": 1.0}) == {"y": 2.0, "x": 0.5}
+
+
+def test_features_that_no_benign_group_has_are_dropped() -> None:
+    scores = [{"x": float(i), "rare": NAN if i < 20 else 1.0} for i in range(30)]
+    weights = learn_weights(scores, [i >= 20 for i in range(30)])
+    assert weights.features == ("x",)
+
+
+def test_the_file_keeps_what_was_learned() -> None:
+    weights = learned(telling=2.0, noise=0.0)
+    body = {
+        "ratios": {layer: [0.0] * (len(EDGES) + 1) for layer in LAYERS},
+        "groups": dump_weights(weights),
+        "solos": dump_weights(learned(telling=1.0)),
+        "null_groups": [-2.0, -1.5],
+        "null_sizes": [4, 20],
+        "null_solos": [-3.0],
+    }
+    data = json.dumps(body).encode()
+    read = parse_calibration(data)
+    assert read.groups.features == weights.features
+    for name in ("center", "scale", "weight"):
+        assert getattr(read.groups, name) == pytest.approx(getattr(weights, name), abs=5e-5)
+    assert read.groups.intercept == pytest.approx(weights.intercept, abs=5e-5)
+    assert dump_weights(read.groups) == dump_weights(weights)
+    assert (read.null_groups, read.null_sizes, read.null_solos) == ((-2.0, -1.5), (4, 20), (-3.0,))
+    assert read.digest != parse_calibration(data + b" ").digest
+
+
+def similar(rng: np.random.Generator, lift: float) -> dict[str, np.ndarray]:
+    return {layer: np.maximum(rng.normal(lift, 2, 3000), 0) for layer in LAYERS}
+
+
+def test_ratios_rise_with_similarity() -> None:
+    rng = np.random.default_rng(2)
+    ratios = learn_ratios(similar(rng, 3), similar(rng, 0))
+    assert set(ratios) == set(LAYERS)
+    for table in ratios.values():
+        assert len(table) == len(EDGES) + 1
+        assert table[0] < 0 < table[1]  # nothing shared speaks against
+        assert table[1:] == sorted(table[1:])
+        assert table[-1] > table[1] + 1
+
+
+def test_ratios_rise_even_where_the_sample_does_not() -> None:
+    together, strangers = np.array([0.0] * 50 + [1.0] * 50), np.array([0.0] * 90 + [1.0] * 2 + [7.0] * 8)
+    for table in learn_ratios(dict.fromkeys(LAYERS, together), dict.fromkeys(LAYERS, strangers)).values():
+        assert table[1:] == sorted(table[1:])
+
+
+def test_a_layer_that_no_log_had_says_next_to_nothing() -> None:
+    nothing = dict.fromkeys(LAYERS, np.full(100, np.nan))
+    assert {ratio for ratios in learn_ratios(nothing, nothing).values() for ratio in ratios} == {0.0}
