@@ -15,6 +15,7 @@ from gauger.detect.tables import ELICITATION
 
 LANGUAGES = ("en", "zh", "es")
 RATE = 0.01
+EACH = 600  # positives of a left-out group are about a seventh: enough to tell a tenth from a hundredth
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def train() -> ModuleType:
 @pytest.mark.parametrize("group", ["role", "spec"])
 def test_unseen_wording_is_found_above_chance(train: ModuleType, group: str) -> None:
     """If the model knew nothing of unseen wording, 1 % of positives would pass the benign prompts' 99 % quantile."""
-    prompts = train.corpus(200, 5, LANGUAGES)
+    prompts = train.corpus(EACH, 5, LANGUAGES)
     x, y = train.design([p.text for p in prompts], 14), train.targets(prompts)
     left = np.array([p.group == group for p in prompts])
     weights, bias = train.fit(x[~left], y[~left])
