@@ -23,6 +23,9 @@ from gauger.detect.sketch.words import (
     points_in,
 )
 
+STOPS = np.zeros(256, np.bool_)
+STOPS[[10, 13, 34]] = True
+
 
 @njit(cache=True, nogil=True)
 def bucket(n):
@@ -31,6 +34,14 @@ def bucket(n):
     while k < 6 and n > ((1 << k) >> 1):
         k += 1
     return k
+
+
+@njit(cache=True, nogil=True)
+def next_stop(data, i, end):
+    """Where a line that has begun ends or quotes, or the end: most bytes are neither."""
+    while i < end and not STOPS[data[i]]:
+        i += 1
+    return i
 
 
 @njit(cache=True, nogil=True)
@@ -44,7 +55,9 @@ def shape_of(data, start, end):
     fresh = True
     i = start
     while i < end:
-        c = data[i]
+        if not fresh:
+            i = next_stop(data, i, end)
+        c = data[i] if i < end else np.uint8(10)
         if c == 10 or c == 13:
             fresh = True
         elif c == 34:

@@ -24,12 +24,13 @@ from gauger.detect.sketch.words import (
     scratch,
     turn,
 )
-from gauger.detect.tables import BANDS, ROWS, TOPICS
+from gauger.detect.tables import BANDS, ELICITATION, ROWS, TOPICS
 
 MIN_LINE = 3  # words that a first or last line must keep to be a scaffold
 WINDOW = 64  # words at either end that make elicitation features
 EDGE = 8  # ... of which these many carry their position, too
 MAX_FEATURES = 4 * WINDOW + 4 * EDGE
+CLASSES = len(ELICITATION)  # a constant, so that loops over it unroll
 STARTS = np.uint64(0x165667B19E3779F9)  # salts of positioned features
 ENDS = np.uint64(0x27D4EB2F165667C5)
 
@@ -156,7 +157,7 @@ def prompts(data, offsets, valid, weights, bias, counts, hashes, known, bands, t
     """
     plain, content, masked, state = scratch()
     minima, ones = np.empty(PERMUTATIONS, np.uint32), np.empty(TOPICS, np.int32)
-    ids, sums = np.empty(MAX_FEATURES, np.uint32), np.empty(weights.shape[1], np.float64)
+    ids, sums = np.empty(MAX_FEATURES, np.uint32), np.empty(CLASSES, np.float64)
     bits = 0
     while (1 << bits) < weights.shape[0]:
         bits += 1
@@ -176,9 +177,10 @@ def prompts(data, offsets, valid, weights, bias, counts, hashes, known, bands, t
             count = features_of(plain, words, bits, ids)
             sums[:] = 0.0
             for k in range(count):
-                for c in range(len(sums)):
-                    sums[c] += weights[ids[k], c]
-            for c in range(len(sums)):
+                row = weights[ids[k]]
+                for c in range(CLASSES):
+                    sums[c] += row[c]
+            for c in range(CLASSES):
                 elicit[d, c] = bias[c] + sums[c] / np.sqrt(max(count, 1))
 
 

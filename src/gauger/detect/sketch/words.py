@@ -89,6 +89,8 @@ def wide(data, i, end):
     if lead < 0xC0:
         return np.uint8(WORD), 1  # a stray continuation byte
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    if length == 2 and i + 1 < end:  # most letters that are not ASCII
+        return POINT[((np.int64(lead) & 0x1F) << 6) | (np.int64(data[i + 1]) & 0x3F)], 2
     if i + length > end:
         return np.uint8(WORD), end - i
     point = np.int64(lead) & (0xFF >> (length + 1))
