@@ -94,13 +94,11 @@ def family_tokens(traffic: Traffic, candidate: Candidate) -> list[tuple[str, Any
     The same template shows as a prefix and a suffix of two lengths; of scaffolds with nearly the same
     holders and uses only the longest is kept.
     """
-    org = traffic.org_codes()
     found: list[tuple[str, Any, int, int, int]] = []
     for layer in SCAFFOLDS:
         rows = shared_rows(traffic, layer, candidate.members)
         if rows.empty:
             continue
-        rows = rows.assign(org=org[rows["a"].to_numpy(dtype=np.int64)])
         table = rows.groupby("token").agg(n=("n", "sum"), a=("a", "nunique"), o=("org", "nunique"))
         for token, n, a, o in table.itertuples():
             same = any(abs(n - f[2]) <= 0.05 * n and abs(a - f[3]) <= 0.05 * a for f in found)

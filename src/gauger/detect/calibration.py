@@ -1,8 +1,11 @@
 """What a scan has learned beforehand: the weights of ties and signals, and the benign null population.
 
 Everything here is learned by ``bench/calibrate.py`` from worlds that Gauger simulates: the weights from
-worlds with campaigns, the null population and so every threshold from *other* worlds that hold honest
-traffic only. ``calibration.json`` is the result; its digest is an input of every Evidence.
+worlds with campaigns (``calibration.json``), the null population and so every threshold from *other*
+worlds that hold honest traffic only (``null.parquet``). The digest of both is an input of every Evidence.
+
+The null population keeps the features of each benign candidate, not only its log odds, so that a
+candidate whose log lacks something is ranked among benign ones that are read without it too.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import isotonic_regression, minimize
 
 from gauger.detect.links import EDGES, LAYERS, Ratios
 from gauger.detect.signals import GroupScores
@@ -22,6 +27,9 @@ from gauger.model import digest
 
 SMALL_GROUP = 10
 CLIP = 3.0
+NULL_COLUMNS = ("unit", "sides", "prompts", "size", "kind")
+"""Columns of null.parquet before the features: group or solo; whether the log came with side tables and
+with prompts; how many accounts; the kind of most of them (for people to read, never used)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +50,16 @@ class Weights:
 
     def standardise(self, scores: Sequence[GroupScores]) -> NDArray[np.float64]:
         """Features as a matrix (groups, features); what is missing is 0, neither for nor against."""
-        raw = np.array([[s.get(f, np.nan) for f in self.features] for s in scores], dtype=float).reshape(
-            len(scores), len(self.features)
-        )
-        x = (raw - np.array(self.center)) / np.array(self.scale)
+        raw = np.array([[s.get(f, np.nan) for f in self.features] for s in scores], dtype=float)
+        return self.scaled(raw.reshape(len(scores), len(self.features)), self.features)
+
+    def scaled(self, raw: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+        """Raw features (groups, names), in any order, as a standardised matrix (groups, features)."""
+        at = {f: i for i, f in enumerate(names)}
+        ours = np.column_stack(
+            [raw[:, at[f]] if f in at else np.full(len(raw), np.nan) for f in self.features]
+        ).reshape(len(raw), len(self.features))
+        x = (ours - np.array(self.center)) / np.array(self.scale)
         return np.asarray(np.nan_to_num(np.clip(x, -CLIP, CLIP), nan=0.0), dtype=np.float64)
 
     def log_odds(self, scores: Sequence[GroupScores]) -> NDArray[np.float64]:
@@ -59,33 +73,63 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Null:
+    """Benign candidates that the same steps formed in honest traffic.
+
+    Attributes:
+        features: names; rows: their raw values, float64 (candidates, features), NaN where missing.
+        size: accounts of each; sides, prompts: whether its log came with side tables and with prompts.
+    """
+
+    features: tuple[str, ...]
+    rows: NDArray[np.float64]
+    size: NDArray[np.int64]
+    sides: NDArray[np.bool_]
+    prompts: NDArray[np.bool_]
+
+    def log_odds(
+        self, weights: Weights, scores: GroupScores, *, size: int, sides: bool, prompts: bool
+    ) -> NDArray[np.float64]:
+        """Log odds of the benign candidates that one candidate is ranked among.
+
+        They are of its stratum of size (a mean over four accounts varies more than one over forty), come from
+        logs with the same tables, and are read without the features that it lacks.
+        """
+        alike = (self.size < SMALL_GROUP) == (size < SMALL_GROUP)
+        alike &= (self.sides == sides) & (self.prompts == prompts)
+        seen = np.array([not np.isnan(scores.get(f, np.nan)) for f in self.features])
+        x = weights.scaled(np.where(seen, self.rows[alike], np.nan), self.features)
+        return np.asarray(x @ np.array(weights.weight) + weights.intercept, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """Learned numbers of a scan.
 
     Attributes:
         ratios: layer -> log likelihood ratio for each similarity bin.
         groups, solos: weights for groups of accounts and for accounts on their own.
-        null_groups: log odds of the benign null groups; null_sizes: how many accounts each had.
-        null_solos: log odds of benign accounts that passed the same screen as solo candidates.
-        digest: of the file's content.
+        null_groups, null_solos: benign groups, and benign accounts that passed the screen for solos.
+        digest: of both files' content.
     """
 
     ratios: Ratios
     groups: Weights
     solos: Weights
-    null_groups: tuple[float, ...]
-    null_sizes: tuple[int, ...]
-    null_solos: tuple[float, ...]
+    null_groups: Null
+    null_solos: Null
     digest: str
 
 
 def load() -> Calibration:
     """Read the calibration that ships with Gauger."""
-    return parse_calibration(resources.files("gauger.detect").joinpath("calibration.json").read_bytes())
+    here = resources.files("gauger.detect")
+    return parse_calibration(here.joinpath("calibration.json").read_bytes(), here.joinpath("null.parquet").read_bytes())
 
 
-def parse_calibration(data: bytes) -> Calibration:
-    """Parse a calibration file."""
+def parse_calibration(data: bytes, null: bytes) -> Calibration:
+    """Parse calibration.json and null.parquet."""
+    table = pq.read_table(pa.BufferReader(null))
     body = json.loads(data)
 
     def weights(raw: Mapping[str, list[float]]) -> Weights:
@@ -103,10 +147,22 @@ def parse_calibration(data: bytes) -> Calibration:
         ratios=body["ratios"],
         groups=weights(body["groups"]),
         solos=weights(body["solos"]),
-        null_groups=tuple(body["null_groups"]),
-        null_sizes=tuple(body["null_sizes"]),
-        null_solos=tuple(body["null_solos"]),
-        digest=digest(data),
+        null_groups=_null(table, "group"),
+        null_solos=_null(table, "solo"),
+        digest=digest(data + null),
+    )
+
+
+def _null(table: pa.Table, unit: str) -> Null:
+    rows = table.to_pandas()
+    rows = rows[rows["unit"] == unit]
+    features = tuple(c for c in rows.columns if c not in NULL_COLUMNS)
+    return Null(
+        features=features,
+        rows=rows[list(features)].to_numpy(dtype=np.float64),
+        size=rows["size"].to_numpy(dtype=np.int64),
+        sides=rows["sides"].to_numpy(dtype=bool),
+        prompts=rows["prompts"].to_numpy(dtype=bool),
     )
 
 
@@ -163,8 +219,8 @@ def learn_ratios(
 ) -> dict[str, list[float]]:
     """Log likelihood ratios of binned similarities, one table a layer.
 
-    Ratios rise with similarity (isotonic by running maximum of pooled counts): a rarer thing in common
-    never speaks less for one hand than a commoner one.
+    Ratios rise with similarity (isotonic regression from bin 1 on): a rarer thing in common never speaks
+    less for one hand than a commoner one.
 
     Args:
         together: layer -> similarities of pairs from one campaign; strangers: of benign pairs of
@@ -172,13 +228,10 @@ def learn_ratios(
     """
     tables = {}
     for layer in LAYERS:
-        counts = np.array([_binned(side[layer]) for side in (together, strangers)]) + 0.5
-        # Pool each bin with all above it: few strangers share rare things, and their rate is the tail's.
-        tail = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
-        rate = tail / tail[:, :1]
-        ratio = np.log(rate[0] / rate[1])
-        ratio[0] = np.log((counts[0, 0] / counts[0].sum()) / (counts[1, 0] / counts[1].sum()))
-        ratio[1:] = np.maximum.accumulate(ratio[1:])
+        one, two = (_binned(side[layer]) + 0.5 for side in (together, strangers))
+        share = one / (one + two)
+        share[1:] = isotonic_regression(share[1:], weights=(one + two)[1:]).x
+        ratio = np.log(share / (1 - share) * two.sum() / one.sum())
         tables[layer] = np.clip(ratio, -1.0, 8.0).round(3).tolist()
     return tables
 

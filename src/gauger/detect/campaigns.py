@@ -4,9 +4,9 @@
    (`detect.communities`). Loosely tied members are cut. Accounts that elicit much are candidates alone.
 2. Each candidate is described by every signal and weighed into log odds, a Score.
 3. The Score is ranked among those of benign groups that the same steps made of honest traffic: a
-   conformal p-value. Benjamini-Hochberg over the candidates controls the false discovery rate.
-4. An account is flagged if its candidate is, and if its ties to the others are beyond those of the
-   accounts outside, Benjamini-Hochberg again, over all accounts.
+   conformal p-value. Benjamini-Hochberg over the groups, and over the solos, controls the false discovery rate.
+4. A member of a rejected group is flagged if its ties to the others are beyond those of the accounts
+   outside: Benjamini-Hochberg again, over the group's members, at a level that pays for the choice of groups.
 
 Accounts of orgs with an authorised use are taken out before step 1 and are never flagged.
 """
@@ -19,17 +19,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauger.detect.calibration import SMALL_GROUP, Calibration
-from gauger.detect.communities import MIN_MEMBERS, communities
-from gauger.detect.links import CANDIDATES_PER_ACCOUNT, candidate_pairs, similarities, weigh
+from gauger.detect.calibration import Calibration, Null, Weights
+from gauger.detect.communities import MIN_MEMBERS, WeighPairs, communities
+from gauger.detect.links import CANDIDATES_PER_ACCOUNT, Ratios, candidate_pairs, similarities, weigh
 from gauger.detect.registry import describe
 from gauger.detect.signals import GroupScores, Members
 from gauger.detect.tables import ELICITATION
+from gauger.detect.template_families import scaffold_matrix, shared_scaffolds
 from gauger.detect.traffic import Traffic
 from gauger.stats import calibrators, conformal, multiple
 
 CORE = 0.2  # a member whose ties are under this share of the members' median is cut
-PRIOR = 3.0  # nats that ties must overcome: most pairs of accounts are strangers
+PRIOR = 1.5  # nats that ties must overcome: most pairs of accounts are strangers
 SOLO_PROMPTS = 30
 MAX_SOLOS = 2000
 
@@ -46,12 +47,13 @@ MEMBER_NULL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ties:
-    """Weighed pairs of accounts; a < b, weight in nats for one hand behind both."""
+    """Weighed pairs of accounts; a < b, weight in nats for one hand behind both; `weigh_pairs` weighs any others."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     weight: NDArray[np.float64]
     similar: dict[str, NDArray[np.float64]]
+    weigh_pairs: WeighPairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +84,19 @@ class Candidate:
         return float(calibrators.mixture(np.log(self.p)))
 
 
-def weigh_ties(traffic: Traffic, calibration: Calibration) -> Ties:
+def weigh_ties(traffic: Traffic, ratios: Ratios) -> Ties:
     """All pairs worth weighing, authorised orgs left out."""
-    pairs = candidate_pairs(traffic)
+    scaffolds = scaffold_matrix(traffic, shared_scaffolds(traffic))
+    a, b = candidate_pairs(traffic, scaffolds)
     free = ~authorised(traffic)
-    pairs = pairs[free[pairs["a"].to_numpy(dtype=np.int64)] & free[pairs["b"].to_numpy(dtype=np.int64)]]
-    a, b = pairs["a"].to_numpy(dtype=np.int64), pairs["b"].to_numpy(dtype=np.int64)
-    similar = similarities(traffic, a, b, pairs["cosine"].to_numpy(dtype=float))
-    return Ties(a=a, b=b, weight=weigh(similar, calibration.ratios) - PRIOR, similar=similar)
+    both = free[a] & free[b]
+    a, b = a[both], b[both]
+    similar = similarities(traffic, scaffolds, a, b)
+
+    def weigh_pairs(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
+        return weigh(similarities(traffic, scaffolds, left, right), ratios) - PRIOR
+
+    return Ties(a=a, b=b, weight=weigh(similar, ratios) - PRIOR, similar=similar, weigh_pairs=weigh_pairs)
 
 
 def authorised(traffic: Traffic) -> NDArray[np.bool_]:
@@ -101,7 +108,7 @@ def authorised(traffic: Traffic) -> NDArray[np.bool_]:
 def candidate_groups(traffic: Traffic, ties: Ties) -> list[tuple[Members, NDArray[np.float64], NDArray[np.float64]]]:
     """Communities without their loose ends: (members, affinity, member p-values)."""
     found = []
-    for group in communities(ties.a, ties.b, ties.weight, traffic.size):
+    for group in communities(ties.a, ties.b, ties.weight, traffic.size, ties.weigh_pairs):
         members = group
         for _ in range(2):  # the median moves when the loose ends go; twice is enough
             affinity = _affinity(ties, members, traffic.size)
@@ -127,8 +134,8 @@ def solo_candidates(traffic: Traffic, taken: NDArray[np.bool_]) -> Members:
 def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[list[Candidate], list[Candidate], Ties]:
     """Find, test and mark candidates.
 
-    Null: ``GROUP_NULL`` and ``SOLO_NULL``.  Guarantee: expected share of benign candidates among the
-    rejected <= fdr if the null population stands for this log's benign groups (positive dependence).
+    Null: ``GROUP_NULL`` and ``SOLO_NULL``.  Guarantee: among the groups, and among the solos, the expected share
+        of benign candidates among the rejected is <= fdr, if the null population stands for this log's benign ones.
     Not claimed: power against a campaign whose accounts share nothing that is logged.
     Source: Vovk et al. 2005 (conformal); Bates et al. 2023 (Benjamini-Hochberg on conformal p-values).
     Deviates: the null population is simulated honest traffic, not this provider's own.
@@ -136,42 +143,47 @@ def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[lis
     Returns:
         Groups, solos (all candidates, rejected or not, strongest first) and the ties.
     """
-    ties = weigh_ties(traffic, calibration)
-    groups = [_judge_group(traffic, calibration, *g) for g in candidate_groups(traffic, ties)]
+    ties = weigh_ties(traffic, calibration.ratios)
+    groups = []
+    for members, affinity, member_p in candidate_groups(traffic, ties):
+        judged = _judge(traffic, members, calibration.groups, calibration.null_groups)
+        groups.append(replace(judged, affinity=affinity, member_p=member_p))
     taken = np.zeros(traffic.size, dtype=bool)
     for g in groups:
         taken[g.members] = True
-    solos = judge_solos(traffic, calibration, solo_candidates(traffic, taken))
-    both = groups + solos
-    rejected = multiple.bh(np.array([c.p for c in both]), fdr).mask
-    marked = [replace(c, rejected=bool(r)) for c, r in zip(both, rejected, strict=True)]
-    by_odds = sorted(range(len(marked)), key=lambda i: (-marked[i].log_odds, int(marked[i].members[0])))
-    order = [marked[i] for i in by_odds]
-    return [c for c in order if len(c.members) > 1], [c for c in order if len(c.members) == 1], ties
+    chosen = solo_candidates(traffic, taken)
+    solos = [_judge(traffic, np.array([i]), calibration.solos, calibration.null_solos) for i in chosen]
+    return _marked(groups, fdr), _marked(solos, fdr), ties
 
 
-def judge_solos(traffic: Traffic, calibration: Calibration, chosen: Members) -> list[Candidate]:
-    """Test accounts on their own."""
-    null = np.array(calibration.null_solos)
-    out = []
-    for i in chosen:
-        members = np.array([i])
-        scores = describe(traffic, members)
-        odds = float(calibration.solos.log_odds([scores])[0])
-        p = float(conformal.p_values(null, [odds])[0])
-        nothing = np.array([np.nan])
-        out.append(
-            Candidate(
-                members=members,
-                scores=scores,
-                log_odds=odds,
-                affinity=nothing,
-                member_p=np.array([p]),
-                p=p,
-                n_null=len(null),
-            )
-        )
-    return out
+def _judge(traffic: Traffic, members: Members, weights: Weights, null: Null) -> Candidate:
+    """Describe a group, or an account on its own, and rank it among benign ones."""
+    scores = describe(traffic, members)
+    odds = float(weights.log_odds([scores])[0])
+    benign = null.log_odds(
+        weights,
+        scores,
+        size=len(members),
+        sides=traffic.sides.orgs is not None,
+        prompts=traffic.has_prompts,
+    )
+    p = float(conformal.p_values(benign, [odds])[0])
+    return Candidate(
+        members=members,
+        scores=scores,
+        log_odds=odds,
+        affinity=np.full(len(members), np.nan),
+        member_p=np.full(len(members), p),
+        p=p,
+        n_null=len(benign),
+    )
+
+
+def _marked(candidates: list[Candidate], fdr: float) -> list[Candidate]:
+    """Candidates with what Benjamini-Hochberg rejects, strongest first."""
+    rejected = multiple.bh(np.array([c.p for c in candidates]), fdr).mask
+    marked = [replace(c, rejected=bool(r)) for c, r in zip(candidates, rejected, strict=True)]
+    return sorted(marked, key=lambda c: (-c.log_odds, int(c.members[0])))
 
 
 def account_table(traffic: Traffic, groups: list[Candidate], solos: list[Candidate], *, fdr: float) -> pd.DataFrame:
@@ -179,36 +191,25 @@ def account_table(traffic: Traffic, groups: list[Candidate], solos: list[Candida
 
     The score ranks: log odds of the account's candidate, less what its ties fall short of the members'
     median. log10_e is the account's own e-value: against ``MEMBER_NULL`` in a group, ``SOLO_NULL`` alone.
+
+    Guarantee: averaged over the rejected groups, the expected share of accounts flagged in a group that are
+        no members of it is <= fdr, if ``MEMBER_NULL`` holds for them.
+    Source: Benjamini & Bogomolov 2014 (selected families are tested at fdr times the share selected).
+    Deviates: the members were chosen by the very ties that are ranked, so this cuts loose ends; it is no proof.
     """
     rows = traffic.accounts[["account", "org"]].assign(exchanges=traffic.accounts["n"])
-    score = np.full(traffic.size, -20.0)
-    p = np.ones(traffic.size)
-    of = np.full(traffic.size, -1)
-    live = np.zeros(traffic.size, dtype=bool)
+    score, p, of = np.full(traffic.size, -20.0), np.ones(traffic.size), np.full(traffic.size, -1)
+    flagged = np.zeros(traffic.size, dtype=bool)
     for k, c in enumerate([*groups, *solos]):
         near = np.zeros(1) if len(c.members) == 1 else np.log(np.clip(c.affinity / np.median(c.affinity), 1e-6, 1.0))
         score[c.members] = c.log_odds + near
-        p[c.members], of[c.members], live[c.members] = c.member_p, k, c.rejected
-    flagged = live & multiple.bh(p, fdr).mask
+        p[c.members], of[c.members] = c.member_p, k
+    for family in (groups, solos):
+        chosen = [c for c in family if c.rejected]
+        for c in chosen:
+            flagged[c.members] = multiple.bh(c.member_p, fdr * len(chosen) / len(family)).mask
     log10_e = np.asarray(calibrators.mixture(np.log(p))) / np.log(10)
     return rows.assign(score=score, log10_e=log10_e, flagged=flagged.astype(int), candidate=of)
-
-
-def _judge_group(
-    traffic: Traffic,
-    calibration: Calibration,
-    members: Members,
-    affinity: NDArray[np.float64],
-    member_p: NDArray[np.float64],
-) -> Candidate:
-    scores = describe(traffic, members)
-    odds = float(calibration.groups.log_odds([scores])[0])
-    small = len(members) < SMALL_GROUP
-    null = np.array(calibration.null_groups)[(np.array(calibration.null_sizes) < SMALL_GROUP) == small]
-    p = float(conformal.p_values(null, [odds])[0])
-    return Candidate(
-        members=members, scores=scores, log_odds=odds, affinity=affinity, member_p=member_p, p=p, n_null=len(null)
-    )
 
 
 def _affinity(ties: Ties, members: Members, size: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gauger.detect.signals import GroupScores, Members, Signal, background, ratio
 from gauger.detect.tables import ELICITATION
-from gauger.detect.traffic import Traffic
+from gauger.detect.traffic import Traffic, eliciting
 
 
 def group(traffic: Traffic, members: Members) -> GroupScores:
@@ -18,13 +18,12 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
         ratio(counts[:, i].sum(), prompts) - background(traffic, f"elicit_{c}", "prompts")
         for i, c in enumerate(ELICITATION)
     ]
-    per_member = counts.sum(axis=1)
-    typical = float((traffic.accounts[[f"elicit_{c}" for c in ELICITATION]].sum(axis=1) >= 3).mean())
+    eager = np.any([eliciting(traffic.accounts, c) for c in ELICITATION], axis=0)
     replays = traffic.pairs.get("reasoning")
     inside = replays[replays["a"].isin(members) & replays["b"].isin(members)]["n"].sum() if replays is not None else 0
     return {
         "elicit_share": float(np.sqrt(max(*shares, 0))) if prompts else float("nan"),
-        "elicit_members": float((per_member >= 3).mean()) - typical if prompts else float("nan"),
+        "elicit_members": float(eager[members].mean() - eager.mean()) if prompts else float("nan"),
         "reasoning_replays": float(np.log1p(inside / len(members))),
     }
 

@@ -30,8 +30,8 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     org = traffic.org_codes()
     return {
         "shared_payment": _shared(payment_layer(traffic), members, org),
-        "network_lift": _lift(traffic.held["subnet_16"], members, traffic.size),
-        "client_lift": _lift(traffic.held["user_agent"], members, traffic.size),
+        "network_lift": _lift(traffic, "subnet_16", members),
+        "client_lift": _lift(traffic, "user_agent", members),
         "signup_cohort": _cohort(traffic, members),
         "unrelated_orgs": (len(np.unique(org[members])) - 1) / max(len(members) - 1, 1),
         "few_addresses": _few_addresses(traffic, members),
@@ -48,13 +48,14 @@ def _shared(held: pd.DataFrame, members: Members, org: np.ndarray) -> float:
     return float((orgs > 1).sum() / len(members))
 
 
-def _lift(held: pd.DataFrame, members: Members, size: int) -> float:
+def _lift(traffic: Traffic, layer: str, members: Members) -> float:
     """Log of how much more often two members share a value than two accounts of the log do."""
+    held = traffic.held[layer]
     if held.empty or len(members) < 2:
         return float("nan")
-    mine = held[held["a"].isin(members)].groupby("token").size().to_numpy(dtype=float)
+    mine = traffic.rows_of(layer, members).groupby("token").size().to_numpy(dtype=float)
     everyone = held.groupby("token").size().to_numpy(dtype=float)
-    k = len(members)
+    k, size = len(members), traffic.size
     inside = ((mine * (mine - 1)).sum() + 1) / (k * (k - 1) + 1)
     anywhere = ((everyone * (everyone - 1)).sum() + 1) / (size * (size - 1) + 1)
     return float(np.clip(np.log(inside / anywhere), -2, 6))

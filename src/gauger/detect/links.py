@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from gauger.detect.infrastructure import payment_layer, signup_layer
-from gauger.detect.template_families import scaffold_matrix, shared_scaffolds
 from gauger.detect.traffic import Traffic
 
 EDGES = np.array([0.0, 0.75, 1.5, 2.5, 3.5, 4.5, 6.0])
@@ -42,20 +41,19 @@ Ratios = Mapping[str, list[float]]
 """Layer -> log likelihood ratio for each bin."""
 
 
-def candidate_pairs(traffic: Traffic) -> pd.DataFrame:
-    """Pairs (a, b, scaffold) worth weighing, a < b, of different orgs.
+def candidate_pairs(traffic: Traffic, scaffolds: sparse.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs a < b worth weighing, of different orgs, in order.
 
-    ``scaffold`` is the cosine of their scaffold use. An account proposes its nearest
-    ``CANDIDATES_PER_ACCOUNT`` by scaffolds, and those it shares a card, a network or a conversation with.
+    An account proposes its nearest ``CANDIDATES_PER_ACCOUNT`` by scaffolds (``template_families.scaffold_matrix``),
+    and those it shares a card, a network or a conversation with.
     """
     org = traffic.org_codes()
-    parts = [_nearest(traffic)]
-    parts += [_sharing(layers(traffic)[layer]) for layer in ("payment", "subnet_24")]
-    parts += [rows[["a", "b"]] for rows in traffic.pairs.values()]
-    pairs = pd.concat(parts, ignore_index=True)
-    pairs["cosine"] = pairs["cosine"].fillna(0.0) if "cosine" in pairs else 0.0
-    pairs = pairs[org[pairs["a"].to_numpy(dtype=np.int64)] != org[pairs["b"].to_numpy(dtype=np.int64)]]
-    return pairs.groupby(["a", "b"], as_index=False, sort=True)["cosine"].max()
+    tied = [_sharing(layers(traffic)[layer]) for layer in ("payment", "subnet_24")] + list(traffic.pairs.values())
+    keys = [rows["a"].to_numpy(dtype=np.int64) * traffic.size + rows["b"].to_numpy(dtype=np.int64) for rows in tied]
+    keys.append(_nearest(scaffolds))
+    a, b = np.divmod(np.unique(np.concatenate(keys)), max(traffic.size, 1))
+    apart = org[a] != org[b]
+    return a[apart], b[apart]
 
 
 def layers(traffic: Traffic) -> dict[str, pd.DataFrame]:
@@ -65,11 +63,11 @@ def layers(traffic: Traffic) -> dict[str, pd.DataFrame]:
 
 
 def similarities(
-    traffic: Traffic, a: NDArray[np.int64], b: NDArray[np.int64], cosine: NDArray[np.float64]
+    traffic: Traffic, scaffolds: sparse.csr_matrix, a: NDArray[np.int64], b: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     """Similarity of each pair in each layer, arrays of the pairs' length; NaN where a layer is absent."""
     # Seven is the top bin: a cosine of 1 is as surprising as a scaffold can be.
-    found = {"scaffold": 7.0 * cosine if traffic.has_prompts else np.full(len(a), np.nan)}
+    found = {"scaffold": 7.0 * _cosines(scaffolds, a, b) if traffic.has_prompts else np.full(len(a), np.nan)}
     for name, rows in layers(traffic).items():
         found[name] = _rarest_shared(rows, traffic.size, a, b)
     for name in ("conversation", "reasoning"):
@@ -86,29 +84,38 @@ def weigh(similar: Mapping[str, NDArray[np.float64]], ratios: Ratios) -> NDArray
     return total
 
 
-def _nearest(traffic: Traffic) -> pd.DataFrame:
-    rows = shared_scaffolds(traffic)
-    if rows.empty:
-        return pd.DataFrame({"a": [], "b": [], "cosine": []}).astype({"a": np.int64, "b": np.int64, "cosine": float})
-    matrix = scaffold_matrix(traffic, rows)
-    parts = []
-    for begin in range(0, traffic.size, BLOCK):
-        block = (matrix[begin : begin + BLOCK] @ matrix.T).tocoo()
-        parts.append(_top(block.row.astype(np.int64) + begin, block.col.astype(np.int64), block.data))
-    return pd.concat(parts, ignore_index=True)
+def _cosines(scaffolds: sparse.csr_matrix, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
+    found = np.zeros(len(a))
+    for i in range(0, len(a), 1 << 18):
+        cut = slice(i, i + (1 << 18))
+        found[cut] = np.asarray(scaffolds[a[cut]].multiply(scaffolds[b[cut]]).sum(axis=1)).ravel()
+    return found
 
 
-def _top(row: NDArray[np.int64], col: NDArray[np.int64], cosine: NDArray[np.float64]) -> pd.DataFrame:
-    """The best few of each row, as pairs a < b. Ties go by a mix of both indices, so none is a hub."""
+def _nearest(scaffolds: sparse.csr_matrix) -> NDArray[np.int64]:
+    """Keys a * size + b of each account's nearest, a < b."""
+    size = scaffolds.shape[0]
+    keys = [np.zeros(0, dtype=np.int64)]
+    for begin in range(0, size, BLOCK):
+        block = (scaffolds[begin : begin + BLOCK] @ scaffolds.T).tocoo()
+        row, col = _top(block.row.astype(np.int64) + begin, block.col.astype(np.int64), block.data)
+        keys.append(np.minimum(row, col) * size + np.maximum(row, col))
+    return np.concatenate(keys)
+
+
+def _top(
+    row: NDArray[np.int64], col: NDArray[np.int64], cosine: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The best few of each row. Ties go by a mix of both indices, so none is a hub."""
     keep = (row != col) & (cosine > 0.1)
     row, col, cosine = row[keep], col[keep], np.round(cosine[keep], 6)
     tie = (row * 2654435761 ^ col * 40503) % 1000003
     order = np.lexsort((tie, -cosine, row))
-    row, col, cosine = row[order], col[order], cosine[order]
+    row, col = row[order], col[order]
     starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]]) if len(row) else np.array([], dtype=np.int64)
     rank = np.arange(len(row)) - np.repeat(starts, np.diff(np.r_[starts, len(row)]))
     best = rank < CANDIDATES_PER_ACCOUNT
-    return pd.DataFrame({"a": np.minimum(row, col)[best], "b": np.maximum(row, col)[best], "cosine": cosine[best]})
+    return row[best], col[best]
 
 
 def _sharing(rows: pd.DataFrame) -> pd.DataFrame:

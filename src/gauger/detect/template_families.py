@@ -22,14 +22,12 @@ COMMON = 0.2  # a scaffold that a fifth of all accounts hold links nobody
 def shared_scaffolds(traffic: Traffic) -> pd.DataFrame:
     """Rows (token, a, n, distinct, holders, orgs) of the scaffolds that may link accounts.
 
-    Tokens are integers over all scaffold layers. System prompts are left to the group's description:
-    a system prompt is often a product's, and products have many customers.
+    Tokens are integers over all scaffold layers.
     """
     org = traffic.org_codes()
     parts = []
     for layer in (*SCAFFOLDS, *(k for k in traffic.held if k.startswith("elicit_"))):
-        rows = traffic.held[layer]
-        rows = rows[rows["distinct"] >= 2].assign(layer=layer)
+        rows = traffic.held[layer].assign(layer=layer)
         parts.append(rows.assign(org=org[rows["a"].to_numpy(dtype=np.int64)]))
     rows = pd.concat(parts, ignore_index=True)
     counts = rows.groupby(["layer", "token"]).agg(holders=("a", "nunique"), orgs=("org", "nunique")).reset_index()
@@ -60,22 +58,18 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
 
 
 def shared_rows(traffic: Traffic, layer: str, members: Members) -> pd.DataFrame:
-    """Rows (token, a, n, distinct, exclusive) of scaffolds of one layer that members of several orgs hold.
+    """Rows (token, a, n, distinct, holders, org, exclusive) of a layer's scaffolds that members of several orgs hold.
 
     ``exclusive``: of all accounts that hold the scaffold, the share that are members. A scaffold that
     the rest of the world holds as well (an agent, a viral prompt) says little about this group.
     """
-    org = traffic.org_codes()
-    rows = traffic.held[layer]
-    rows = rows[rows["distinct"] >= 2]
-    everywhere = rows.groupby("token")["a"].size()
-    rows = rows[rows["a"].isin(members)]
-    orgs = rows.assign(org=org[rows["a"].to_numpy(dtype=np.int64)]).groupby("token")["org"].nunique()
-    kept = orgs.index[orgs >= (MIN_ORGS if len(members) > 1 else 1)]
-    rows = rows[rows["token"].isin(kept)]
+    rows = traffic.rows_of(layer, members)
+    rows = rows.assign(org=traffic.org_codes()[rows["a"].to_numpy(dtype=np.int64)])
+    orgs = rows.groupby("token")["org"].transform("nunique")
+    rows = rows[orgs >= (MIN_ORGS if len(members) > 1 else 1)]
     held = rows.groupby("token")["a"].transform("size")
     # The square root, because a second campaign that bought the same templates also counts as the world.
-    return rows.assign(exclusive=np.sqrt(held / rows["token"].map(everywhere)))
+    return rows.assign(exclusive=np.sqrt(held / rows["holders"]))
 
 
 def _layer_scores(traffic: Traffic, layer: str, members: Members, prompts: NDArray[np.float64]) -> GroupScores:

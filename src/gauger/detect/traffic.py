@@ -23,9 +23,10 @@ from gauger.detect.tables import ELICITATION, TOPICS
 Collect = Callable[[ibis.Table], pa.Table]
 """Runs an expression on the engine at hand."""
 
-SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line", "family")
-"""Layers of scaffolds; ``family`` is that of near-duplicates."""
+SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line", "family", "system_masked")
+"""Layers of scaffolds; ``family`` is that of near-duplicates. An account that filled one only once does not hold it."""
 HOUR_S = 3600
+ELICITS_TIMES, ELICITS_SHARE = 3, 0.05  # fifty times the share of honest prompts that a threshold lets through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Traffic:
 
     Attributes:
         accounts: one row an account, sorted by name; columns as ``_account_rows`` makes them.
-        held: layer name -> rows (token, a, n, distinct): account index a used token n times, with
+        held: layer name -> rows (token, a, n, distinct), sorted: account index a used token n times, with
             ``distinct`` different prompts.
         hours: events of account i in hour j since ``start``, shape (accounts, hours), int32.
         pairs: layer name -> rows (a, b, n) of account pairs tied directly, a < b.
@@ -63,6 +64,7 @@ class Traffic:
     pairs: dict[str, pd.DataFrame] = field(default_factory=dict)
     models: pd.DataFrame = field(default_factory=pd.DataFrame)
     sides: Sides = field(default_factory=Sides)
+    _by_account: dict[str, tuple[pd.DataFrame, NDArray[np.int64]]] = field(init=False, repr=False, default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -73,6 +75,21 @@ class Traffic:
     def has_prompts(self) -> bool:
         """Whether any exchange came with its prompt."""
         return bool(self.accounts["prompts"].sum() > 0)
+
+    def rows_of(self, layer: str, members: NDArray[np.int64]) -> pd.DataFrame:
+        """A layer's rows of some accounts, with ``holders``: how many accounts hold each token.
+
+        Args:
+            members: sorted account indices.
+        """
+        if layer not in self._by_account:
+            rows = self.held[layer]
+            rows = rows.assign(holders=rows.groupby("token")["a"].transform("size")).sort_values("a", kind="stable")
+            self._by_account[layer] = rows, np.searchsorted(rows["a"], np.arange(self.size + 1))
+        rows, starts = self._by_account[layer]
+        counts = starts[members + 1] - starts[members]
+        ends = np.cumsum(counts)
+        return rows.iloc[np.arange(counts.sum()) + np.repeat(starts[members] - ends + counts, counts)]
 
     def org_codes(self) -> NDArray[np.int64]:
         """An integer per account that equals another's where both belong to one org."""
@@ -90,6 +107,7 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
     accounts = _frame(collect(_account_rows(table, thresholds))).sort_values("account", ignore_index=True)
     index = pd.Series(np.arange(len(accounts)), index=accounts["account"])
     held = {name: _held(collect(expr), index) for name, expr in _token_layers(table).items()}
+    held |= {name: held[name][held[name]["distinct"] >= 2].reset_index(drop=True) for name in SCAFFOLDS}
     held |= {f"elicit_{c}": _elicit_layer(accounts, c) for c in ELICITATION}
     start = int(accounts["first"].min()) // HOUR_S if len(accounts) else 0
     hours = _hours(collect(_hour_rows(table)), index, start)
@@ -102,7 +120,7 @@ def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], side
         "reasoning": _pairs(collect(replayed), index),
     }
     return Traffic(
-        accounts=_join_sides(accounts, sides),
+        accounts=join_sides(accounts, sides),
         held=held,
         hours=hours,
         start=start,
@@ -154,7 +172,7 @@ def _account_rows(t: ibis.Table, thresholds: dict[str, float]) -> ibis.Table:
 
 def _token_layers(t: ibis.Table) -> dict[str, ibis.Table]:
     """Expressions (token, account, n, distinct_prompts) for every layer that a signal reads."""
-    layers = {name: holdings(t, name) for name in (*SCAFFOLDS, "system_masked")}
+    layers = {name: holdings(t, name) for name in SCAFFOLDS}
     plain = {
         "user_agent": t.user_agent,
         "params": t.params,
@@ -218,11 +236,17 @@ def _held(table: pa.Table, index: pd.Series) -> pd.DataFrame:
     return frame.sort_values(["token", "a"], ignore_index=True)
 
 
+def eliciting(accounts: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """Accounts that ask for one class of elicitation again and again, and not only because they ask a lot."""
+    n = accounts[f"elicit_{name}"].fillna(0).to_numpy(dtype=float)
+    return np.asarray((n >= ELICITS_TIMES) & (n >= ELICITS_SHARE * accounts["prompts"].to_numpy(dtype=float)))
+
+
 def _elicit_layer(accounts: pd.DataFrame, name: str) -> pd.DataFrame:
-    """An account that asks for one class of elicitation again and again holds that class as a token."""
-    n = accounts[f"elicit_{name}"].fillna(0).to_numpy(dtype=np.int64)
-    a = np.flatnonzero(n >= 3)
-    return pd.DataFrame({"token": name, "a": a, "n": n[a], "distinct": n[a]})
+    """An account that elicits one class holds that class as a token."""
+    a = np.flatnonzero(eliciting(accounts, name))
+    n = accounts[f"elicit_{name}"].to_numpy(dtype=np.int64)[a]
+    return pd.DataFrame({"token": name, "a": a, "n": n, "distinct": n})
 
 
 def _hours(table: pa.Table, index: pd.Series, start: int) -> sparse.csr_matrix:
@@ -250,7 +274,8 @@ def _list_price(models: pd.DataFrame, sides: Sides, size: int) -> NDArray[np.flo
     return np.bincount(models["a"], usd / 1e6, minlength=size).astype(np.float64)
 
 
-def _join_sides(accounts: pd.DataFrame, sides: Sides) -> pd.DataFrame:
+def join_sides(accounts: pd.DataFrame, sides: Sides) -> pd.DataFrame:
+    """The accounts with the columns that side tables fill; empty ones where a table was not given."""
     for column in ("created", "plan", "payment_hash", "authorised_use"):
         known = sides.orgs is not None and column in sides.orgs
         accounts[column] = (

@@ -26,8 +26,8 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
         "samples_or_logprobs": contrast(traffic, members, "many_samples") + contrast(traffic, members, "logprobs"),
         "no_tools": -contrast(traffic, members, "with_tools"),
         "output_yield": _log_ratio(rows["tokens_out"].sum(), rows["n"].sum(), everyone),
-        "same_params": _sameness(traffic.held["params"], members, traffic.size),
-        "same_format": _sameness(traffic.held["answer_shape"], members, traffic.size),
+        "same_params": _sameness(traffic, "params", members),
+        "same_format": _sameness(traffic, "answer_shape", members),
         "volume": _volume(traffic, members),
     }
 
@@ -43,16 +43,16 @@ def _volume(traffic: Traffic, members: Members) -> float:
     return float(np.log(np.median(rate[members]) / np.median(rate)))
 
 
-def _sameness(held: pd.DataFrame, members: Members, size: int) -> float:
-    """Share of the group's favourite value, times how rarely other accounts have it as theirs."""
-    if held.empty:
+def _sameness(traffic: Traffic, layer: str, members: Members) -> float:
+    """Share of the members that favour the group's favourite value, times how rarely other accounts use it."""
+    rows = traffic.rows_of(layer, members)
+    if rows.empty:
         return float("nan")
-    favourite = held.sort_values(["a", "n", "token"]).drop_duplicates("a", keep="last").set_index("a")["token"]
-    mine = favourite[favourite.index.isin(members)]
-    if mine.empty:
-        return float("nan")
-    value, count = mine.mode().iloc[0], int(mine.value_counts().iloc[0])
-    elsewhere = (int((favourite == value).sum()) - count + 1) / (size - len(members) + 1)
+    favourite = rows.sort_values(["a", "n", "token"]).drop_duplicates("a", keep="last")
+    value = favourite["token"].mode().iloc[0]
+    count = int((favourite["token"] == value).sum())
+    users = rows[rows["token"] == value]
+    elsewhere = (int(users["holders"].iloc[0]) - len(users) + 1) / (traffic.size - len(members) + 1)
     return float(count / len(members) * -np.log(min(elsewhere, 1.0))) / 5
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from gauger.detect.calibration import Weights, dump_weights, learn_ratios, learn_weights, parse_calibration
+from gauger.detect.calibration import Null, Weights, dump_weights, learn_ratios, learn_weights, parse_calibration
 from gauger.detect.links import EDGES, LAYERS
 
 NAN = float("nan")
@@ -46,25 +48,53 @@ def test_features_that_no_benign_group_has_are_dropped() -> None:
     assert weights.features == ("x",)
 
 
-def test_the_file_keeps_what_was_learned() -> None:
+def null_file(rows: list[dict[str, object]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return bytes(sink.getvalue())
+
+
+def test_the_files_keep_what_was_learned() -> None:
     weights = learned(telling=2.0, noise=0.0)
     body = {
         "ratios": {layer: [0.0] * (len(EDGES) + 1) for layer in LAYERS},
         "groups": dump_weights(weights),
         "solos": dump_weights(learned(telling=1.0)),
-        "null_groups": [-2.0, -1.5],
-        "null_sizes": [4, 20],
-        "null_solos": [-3.0],
     }
+    known = {"sides": True, "prompts": True, "kind": "chat", "telling": 0.5}
+    null = null_file([{"unit": "group", "size": 4} | known, {"unit": "solo", "size": 1} | known])
     data = json.dumps(body).encode()
-    read = parse_calibration(data)
+    read = parse_calibration(data, null)
     assert read.groups.features == weights.features
     for name in ("center", "scale", "weight"):
         assert getattr(read.groups, name) == pytest.approx(getattr(weights, name), abs=5e-5)
     assert read.groups.intercept == pytest.approx(weights.intercept, abs=5e-5)
     assert dump_weights(read.groups) == dump_weights(weights)
-    assert (read.null_groups, read.null_sizes, read.null_solos) == ((-2.0, -1.5), (4, 20), (-3.0,))
-    assert read.digest != parse_calibration(data + b" ").digest
+    assert (read.null_groups.size.tolist(), read.null_solos.size.tolist()) == ([4], [1])
+    assert read.null_groups.rows.tolist() == [[0.5]]
+    digests = {read.digest, parse_calibration(data + b" ", null).digest, parse_calibration(data, null_file([known | {"unit": "solo", "size": 1}])).digest}
+    assert len(digests) == 3
+
+
+def test_a_candidate_is_ranked_among_benign_ones_that_are_read_as_it_is() -> None:
+    weights = Weights(features=("x", "y"), center=(0.0, 0.0), scale=(1.0, 1.0), weight=(1.0, 1.0), intercept=0.0)
+    null = Null(
+        features=("y", "x"),  # any order
+        rows=np.array([[1.0, 0.5], [2.0, NAN], [2.5, 2.5], [0.25, 0.0]]),
+        size=np.array([4, 9, 10, 5]),
+        sides=np.array([True, True, True, False]),
+        prompts=np.array([True, True, True, True]),
+    )
+
+    def odds(size: int = 5, *, sides: bool = True, prompts: bool = True, **scores: float) -> list[float]:
+        return null.log_odds(weights, scores, size=size, sides=sides, prompts=prompts).tolist()
+
+    assert odds(x=9.0, y=9.0) == [1.5, 2.0]
+    assert odds(size=10, x=9.0, y=9.0) == [5.0]
+    assert odds(x=9.0) == [0.5, 0.0]  # the candidate's log knows no y: neither do they
+    assert odds(x=9.0, y=NAN) == [0.5, 0.0]
+    assert odds(sides=False, x=0.0, y=0.0) == [0.25]
+    assert odds(prompts=False, x=0.0, y=0.0) == []
 
 
 def similar(rng: np.random.Generator, lift: float) -> dict[str, np.ndarray]:

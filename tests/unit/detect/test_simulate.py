@@ -23,7 +23,7 @@ from gauger.detect.tables import EVENTS
 RARE = 1e-9  # a test that fails by chance once in a billion
 QUIET = Crowd(**dict.fromkeys(Crowd.__dataclass_fields__, 0) | {"chat": 60})
 HOUR_US = 3_600_000_000
-HONEST = {"chat", "app", "evaluator", "classroom", "gateway", "coding-agent", "shared-key", "hackathon", "office"} | {
+HONEST = {"chat", "app", "framework", "evaluator", "classroom", "gateway", "coding-agent", "shared-key", "hackathon", "office"} | {
     "contractor",
     "cron",
     "viral",
@@ -141,7 +141,7 @@ def test_threads_run_on_as_contexts() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_content_hardly_repeats(language: str, kind: str) -> None:
     assert load(language).outcomes(f"seed_{kind}") >= 1e6
-    prompts, answers = requests(kind, language, 400, np.random.default_rng(1), paraphrase=1.0)
+    _, prompts, answers = requests(kind, language, 400, np.random.default_rng(1), paraphrase=1.0)
     assert len(set(prompts)) >= 398
     assert not any("{seed}" in p or "\x01" in p or "\x02" in p for p in prompts)
     assert all(answers)
@@ -384,3 +384,15 @@ def test_bulk_worlds_come_in_parts() -> None:
     assert 800 < mean < 1300
     with pytest.raises(ValueError, match="at least"):
         plan_bulk(10, 3, rng)
+
+
+def test_the_instruction_may_stand_in_the_system_prompt() -> None:
+    system, prompts, _ = requests("reasoning", "en", 50, np.random.default_rng(3), templates=2, apart=True)
+    plain, whole, _ = requests("reasoning", "en", 50, np.random.default_rng(3), templates=2)
+    assert len(set(system)) == 2
+    assert set(plain) == {None}
+    # The same seeds: what the one splits the other holds in one text.
+    assert all(p.split("\n\n")[0] in w and len(w) > len(p) for p, w in zip(prompts, whole, strict=True))
+    world = played(wording="system")
+    guilty = full(world).filter(pc.equal(pc.field("campaign"), "c"))
+    assert 1 <= pc.count_distinct(guilty["system"]).as_py() <= 2

@@ -56,12 +56,6 @@ def test_one_customer_and_its_contractor_are_no_strangers(traffic) -> None:
     assert group(made, MEMBERS)["template_cover"] == 0
 
 
-def test_one_use_is_no_scaffold(traffic) -> None:
-    made = traffic(20, held={"prefix_12": [(T, i, 1) for i in range(3)]})
-    assert shared_rows(made, "prefix_12", MEMBERS).empty
-    assert shared_scaffolds(made).empty
-
-
 def test_without_prompts_it_says_so(traffic) -> None:
     made = traffic(20, prompts=0)
     assert SIGNAL.missing(made)

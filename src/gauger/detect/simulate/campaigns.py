@@ -222,10 +222,16 @@ def addresses(scene: Scene, crew: Crew, seat: Ints, generation: Ints) -> Texts:
 def compose(scene: Scene, spec: CampaignSpec, table: Rows, harvests: NDArray[np.bool_]) -> None:
     """Fill in the harvesting requests and the chat that covers them."""
     first = np.flatnonzero(harvests & (table["turn"] == 0))
-    prompt, answer, kind = harvest.mixed(
-        spec.kinds, spec.languages, len(first), scene.rng, paraphrase=spec.paraphrase, templates=spec.templates
+    said, kind = harvest.mixed(
+        spec.kinds,
+        spec.languages,
+        len(first),
+        scene.rng,
+        paraphrase=spec.paraphrase,
+        templates=spec.templates,
+        apart=spec.wording == "system",
     )
-    table["prompt"][first], table["answer"][first] = prompt, answer
+    table["system"][first], table["prompt"][first], table["answer"][first] = said
     table["purpose"][first] = np.array([f"harvest:{k}" for k in spec.kinds], dtype=object)[kind]
     later = np.flatnonzero(harvests & (table["turn"] > 0))
     table["prompt"][later] = scene.english("h_more", len(later))

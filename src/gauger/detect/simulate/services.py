@@ -14,6 +14,7 @@ from gauger.detect.simulate.scene import Scene
 from gauger.detect.simulate.spec import DAY
 
 _CLASSIFY = 1  # among the alternatives of `app_prompt`
+_DEFAULTS = 4  # prompts of the framework that is in fashion
 _BENCHMARKS = ("choice", "math", "code")
 
 
@@ -75,6 +76,35 @@ def _app(scene: Scene, size: int) -> None:
         scene, group, at, time, prompt=prompt, answer=scene.english(f"a_app.{task}", total),
         system=None if inline else system, **sampling,
     )  # fmt: skip
+
+
+def framework(scene: Scene, n: int) -> None:
+    """Unrelated firms on one public framework: its default prompts, word by word, and partly the same public texts."""
+    rng = scene.rng
+    mark = {"seed": texts(["\x01"] * _DEFAULTS), "reply": texts(["\x02"] * _DEFAULTS)}
+    wordings = scene.english("framework", _DEFAULTS, **mark)
+    public = scene.english("chat", 400), scene.english("passage", 400)
+    agent = people.SDKS[rng.integers(len(people.SDKS))]
+    for _ in range(n):
+        group = firm(scene, 1, "framework", plan=str(rng.choice(["payg", "pro", "enterprise"])))
+        if rng.random() < 0.5:
+            group.agents[:] = agent
+        total = int(scene.counts(1, 220, 0.9)[0])
+        flat = rng.random() < 0.5
+        time = (
+            arrivals.flat(rng, total, 0, scene.end)
+            if flat
+            else arrivals.circadian(rng, np.full(total, group.zone_h[0]), scene.spec.days)
+        )
+        mine = rng.permutation(_DEFAULTS)[: int(rng.integers(1, 3))]
+        shared = rng.random(total) < rng.choice([0.0, 0.3, 0.8])
+        seed, reply = scene.english("chat", total), scene.english("passage", total)
+        pick = rng.integers(400, size=total)
+        seed[shared], reply[shared] = public[0][pick][shared], public[1][pick][shared]
+        wording = wordings[mine[rng.integers(len(mine), size=total)]]
+        prompt = texts([w.replace("\x01", s).replace("\x02", r) for w, s, r in zip(wording, seed, reply, strict=True)])
+        answer = scene.english("answer_short", total)
+        _post(scene, group, np.zeros(total, dtype=np.int64), time, prompt=prompt, answer=answer, temperature=0.0)
 
 
 def evaluator(scene: Scene, n: int) -> None:

@@ -28,6 +28,7 @@ class CampaignSpec:
         cover: ordinary chat prompts, or honest users' sessions replayed word by word.
         paraphrase: share of the harvesting requests that re-word the template.
         templates: fixed wordings per kind and language.
+        wording: where the instruction stands: in the prompt around the seed, or in the system prompt.
         cards, addresses, agents: what the accounts share.
         timing: "queue" one load-balanced queue round the clock; "lockstep" bursts; "circadian" imitates
             users; "handover" one shift of accounts after the other.
@@ -49,6 +50,7 @@ class CampaignSpec:
     cover: Literal["chat", "replay"] = "chat"
     paraphrase: float = 0.0
     templates: int = 2
+    wording: Literal["prompt", "system"] = "prompt"
     languages: tuple[str, ...] = ("en",)
     cards: Literal["shared", "own"] = "shared"
     addresses: Literal["own", "residential", "datacentre"] = "datacentre"
@@ -84,6 +86,7 @@ class Crowd:
 
     chat: int = 600
     app: int = 24
+    framework: int = 30
     evaluator: int = 4
     classroom: int = 40
     gateway: int = 1

@@ -49,6 +49,7 @@ EXCHANGES = pa.schema(
 _CROWD: dict[str, Callable[[Scene, int], None]] = {
     "chat": citizens.chat,
     "app": services.app,
+    "framework": services.framework,
     "evaluator": services.evaluator,
     "classroom": citizens.classroom,
     "gateway": services.gateway,

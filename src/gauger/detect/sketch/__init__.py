@@ -34,7 +34,8 @@ def sketch(
     Args:
         events: n rows of ``tables.EVENTS``.
         weights: float32[2**k, 6], the elicitation model over ``hashed_features(..., bits=k)``. A class's
-            log-odds are its bias + the sum of the weights of *all* features (repeats count) / sqrt(their number).
+            log-odds are its bias + the sum of the weights of *all* features (repeats count) / sqrt(their number);
+            the larger of the prompt's and the system prompt's counts, for either may hold the instruction.
         bias: float32[6], default zeros.
 
     Returns:
@@ -54,6 +55,8 @@ def sketch(
         counts, hashes, known, bands, topics, elicit,
     )  # fmt: skip
     system, answer = _buffers(events["system"]), _buffers(events["answer"])
+    if weights is not None:
+        elicit = np.maximum(elicit, _instructed(_flat(events["system"]), weights, bias))
     system_masked, answer_shape = np.zeros(rows, np.uint64), np.zeros(rows, np.uint64)
     answer_chars = np.zeros(rows, np.int32)
     masked_hashes(*system, system_masked)
@@ -97,6 +100,20 @@ def hashed_features(texts: pa.Array, bits: int) -> tuple[NDArray[np.int64], NDAr
     features(data, offsets, valid, bits, counts, ids)
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return ends, ids[: ends[-1]]
+
+
+def _instructed(
+    systems: pa.Array, weights: NDArray[np.float32], bias: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Log-odds of each system prompt, float32[n, 6]; -inf where there is none. Each distinct one is read once."""
+    encoded = systems.dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    ends, ids = hashed_features(encoded.dictionary, len(weights).bit_length() - 1)
+    sums = np.zeros((len(ids) + 1, weights.shape[1]))
+    np.cumsum(weights[ids], axis=0, dtype=np.float64, out=sums[1:])
+    counts = np.maximum(np.diff(ends), 1)[:, None]
+    odds = (sums[ends[1:]] - sums[ends[:-1]]) / np.sqrt(counts) + (0 if bias is None else bias)
+    return np.asarray(np.concatenate([odds, np.full((1, weights.shape[1]), -np.inf)])[codes], dtype=np.float32)
 
 
 def _buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
