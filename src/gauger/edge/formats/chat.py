@@ -238,13 +238,14 @@ def _is_tool_result(content: Any) -> bool:
 
 
 def _digest_conversation(exchange: Exchange, spoken: list[str], last: int) -> None:
-    before = max(last, 0)
-    running = blake2b("".join(spoken[:before]).encode("utf-8", "replace"), digest_size=8)
-    if before:
-        exchange.context = int.from_bytes(running.digest(), "little")
     if exchange.answer is not None:
         spoken.append(_framed("assistant", exchange.answer))
-    running.update("".join(spoken[before:]).encode("utf-8", "replace"))
+    if last <= 0:
+        exchange.thread = digest64("".join(spoken))
+        return
+    running = blake2b("".join(spoken[:last]).encode("utf-8", "replace"), digest_size=8)
+    exchange.context = int.from_bytes(running.digest(), "little")
+    running.update("".join(spoken[last:]).encode("utf-8", "replace"))
     exchange.thread = int.from_bytes(running.digest(), "little")
 
 
