@@ -104,8 +104,8 @@ def random_crowd(rng: np.random.Generator) -> Crowd:
     return Crowd(**(chosen | {"chat": base.chat, "authorised_synth": base.authorised_synth}))
 
 
-def world_of(job: tuple[int, bool]) -> list[Seen]:
-    """Simulate one world and fold it in each of the views."""
+def world_of(job: tuple[int, bool], texts: tuple[bool, ...] = (True, False)) -> list[Seen]:
+    """Simulate one world and fold it, with text and without, with side tables and without."""
     seed, guilty = job
     rng = np.random.default_rng(seed)
     several = tuple(random_campaign(rng, f"c{i}") for i in range(int(rng.integers(2, 6)))) if guilty else ()
@@ -114,7 +114,7 @@ def world_of(job: tuple[int, bool]) -> list[Seen]:
     known = Sides(orgs=world.orgs.to_pandas(), bans=world.bans.to_pandas(), releases=world.releases.to_pandas())
     truth = world.truth.to_pandas().set_index("account")
     seen = []
-    for prompts in (True, False):
+    for prompts in texts:
         connection, table = _sketched(world.events if prompts else _without_text(world.events))
         traffic = fold(table, collect, thresholds(), known)
         connection.disconnect()
@@ -139,7 +139,9 @@ def _sketched(events: pa.Table) -> tuple[Any, ir.Table]:
     connection.con.register("sketches", pa.Table.from_batches([signed(p) for p in parts]))
     sketches = connection.table("sketches")
     connection.con.register("families", families(documents(sketches), collect))
-    return connection, with_family(sketches, connection.table("families"))
+    whole = connection.compile(with_family(sketches, connection.table("families")))
+    connection.con.execute(f"CREATE TEMP TABLE folded AS {whole}")
+    return connection, connection.table("folded")
 
 
 def pairs_of(seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -188,7 +190,7 @@ def candidates_of(job: tuple[int, bool], ratios: dict[str, list[float]]) -> pd.D
 
 def ties_of(job: tuple[int, bool]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pairs of a world, as it is seen with everything."""
-    return pairs_of(world_of(job)[0])
+    return pairs_of(world_of(job, texts=(True,))[0])
 
 
 def merged(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

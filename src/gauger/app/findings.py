@@ -56,7 +56,7 @@ def evidence_of(candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> 
 def step_evidence(traffic: Traffic, candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> Evidence:
     """Whether the members keep step: another null, so another number, never merged with the first."""
     hours = np.asarray(traffic.hours[candidate.members].toarray(), dtype=float)
-    log_e = step_log_e(hours, np.random.default_rng(SEED))
+    log_e = step_log_e(hours, traffic.start // 24, np.random.default_rng(SEED))
     return Evidence(
         subject=subject,
         null=STEP_NULL,

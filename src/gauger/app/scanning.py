@@ -57,6 +57,7 @@ from gauger.model import digest, to_plain
 PART_ROWS = 500_000
 THREADS = 2
 QUARANTINE = "quarantine.jsonl"
+SKEWED = "skewed:"  # a counter of the spool beside that of the exchanges read, which bears the source's name alone
 
 Progress = Callable[[str], None]
 
@@ -169,6 +170,7 @@ def _ingest(options: ScanOptions, work: Path, progress: Progress) -> tuple[Spool
         raise InputError("nothing usable was read: see quarantine.jsonl", source=str(options.out))
     for file in reading.files:
         file.read = spool.progress.counters.get(file.source, 0)
+        file.skewed = spool.progress.counters.get(SKEWED + file.source, 0)
     return spool, reading.files
 
 
@@ -180,6 +182,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
     """
     weights, bias = load_model()
     positions, read = dict(spool.progress.positions), Counter(spool.progress.counters)
+    before = Counter(read)
     held: list[pa.RecordBatch] = []
     asked: deque[tuple[Future[pa.RecordBatch], Position]] = deque()
 
@@ -193,6 +196,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
         held.append(sketched.result())
         positions[position.source] = position.lines
         read[position.source] += held[-1].num_rows
+        read[SKEWED + position.source] = before[SKEWED + position.source] + position.skewed
 
     with ThreadPoolExecutor(THREADS) as pool:
         for batch, position in reading:
@@ -209,7 +213,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
 def _with_families(engine: Engine, table: ir.Table, work: Path) -> ir.Table:
     """The sketches with the family of near-duplicates that each prompt belongs to."""
     docs = engine.write(documents(table), work / "documents")
-    return with_family(table, load(engine, families(docs, engine.collect), work / "families"))
+    return engine.view(with_family(table, load(engine, families(docs, engine.collect), work / "families")))
 
 
 def _judge(

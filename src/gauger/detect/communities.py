@@ -48,7 +48,7 @@ def communities(a: Ints, b: Ints, weight: Floats, size: int, weigh: WeighPairs) 
         return []
     label = _leiden(a[keep], b[keep], weight[keep], size)
     groups = [g for g in _groups(label) if len(g) >= MIN_MEMBERS]
-    return sorted(_merged(groups, a, b, weigh, size), key=lambda g: (-len(g), int(g[0])))
+    return sorted(_merged(groups, a, b, weigh, size) if groups else [], key=lambda g: (-len(g), int(g[0])))
 
 
 def _standing_out(a: Ints, b: Ints, weight: Floats, size: int) -> NDArray[np.bool_]:

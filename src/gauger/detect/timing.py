@@ -11,7 +11,10 @@ from gauger.stats import calibrators
 
 DAY_H = 24
 DRAWS = 99
-STEP_NULL = "which days a member is active is independent of the other members' days"
+EPOCH_WEEKDAY, SATURDAY = 3, 5  # 1970 began on a Thursday; Monday is 0
+STEP_NULL = (
+    "which working days, and which days of the weekends, a member is active is independent of the other members' days"
+)
 
 
 def circadian(counts: NDArray[np.float64]) -> float:
@@ -27,7 +30,7 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     """Daily rhythm, and whether the members' sum is burstier or smoother than their days allow."""
     hours = np.asarray(traffic.hours[members].toarray(), dtype=np.float64)
     of_day = _by_hour_of_day(traffic, hours.sum(axis=0))
-    step = step_deviate(hours, np.random.default_rng(len(members)))
+    step = step_deviate(hours, traffic.start // DAY_H, np.random.default_rng(len(members)))
     return {
         "no_rhythm": -circadian(of_day),
         "lockstep": float(np.log1p(max(step, 0))),
@@ -36,52 +39,60 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     }
 
 
-def step_deviate(hours: NDArray[np.float64], rng: np.random.Generator) -> float:
+def step_deviate(hours: NDArray[np.float64], first_day: int, rng: np.random.Generator) -> float:
     """How far the variance of the members' summed hourly counts is from that of unsynchronised members.
 
     Args:
-        hours: shape (members, hours), counts.
+        hours: shape (members, hours), counts; first_day: days since 1970 of the first.
 
     Returns:
         A standardised deviate: positive for lockstep, negative for load balancing; 0 where it cannot be told.
     """
-    seen, drawn = rotated_variances(hours, rng, DRAWS)
+    seen, drawn = rotated_variances(hours, first_day, rng, DRAWS)
     return float((seen - drawn.mean()) / (drawn.std() + 1e-9)) if len(drawn) else 0.0
 
 
-def step_log_e(hours: NDArray[np.float64], rng: np.random.Generator, draws: int = 999) -> float:
+def step_log_e(hours: NDArray[np.float64], first_day: int, rng: np.random.Generator, draws: int = 999) -> float:
     """Natural log of an e-value that the members keep step, or fill in for one another.
 
     Null: ``STEP_NULL``: rotating a member's days, independently of the others', changes nothing. A day that
-        is special to everyone (a holiday, an outage) breaks it as a conspiracy does.
+        is special to everyone (a holiday, an outage, another weekend than Saturday and Sunday) breaks it too.
     Guarantee: E[e] <= 1 under the null, if the members were not chosen by their timing.
     Not claimed: anything about intent: a classroom keeps step as well.
     Source: Wang & Ramdas 2022 (soft-rank e-value) over circular shifts.  Deviates: nothing.
     """
-    seen, drawn = rotated_variances(hours, rng, draws)
-    if not len(drawn) or drawn.std() == 0:
+    seen, drawn = rotated_variances(hours, first_day, rng, draws)
+    every = np.append(seen, drawn)  # centred and scaled over all alike: else the seen one is not exchangeable
+    if not len(drawn) or every.std() == 0:
         return 0.0
-    spread = drawn.std()
-    centre = drawn.mean()
-    return float(calibrators.soft_rank_log_e(abs(seen - centre) / spread, np.abs(drawn - centre) / spread))
+    far = np.abs(every - every.mean()) / every.std()
+    return float(calibrators.soft_rank_log_e(far[0], far[1:]))
 
 
 def rotated_variances(
-    hours: NDArray[np.float64], rng: np.random.Generator, draws: int
+    hours: NDArray[np.float64], first_day: int, rng: np.random.Generator, draws: int
 ) -> tuple[float, NDArray[np.float64]]:
     """Variance over time of the members' sum, as seen and with each member's days rotated at random.
 
-    A rotation by whole days keeps a member's rhythm and volume and breaks what ties it to the others.
-    The drawn ones are empty for under two members or three days.
+    A rotation by whole days, working days and weekends apart, keeps a member's rhythm, week and volume, and
+    breaks what ties it to the others. The drawn ones are empty for under two members or three days.
+
+    Args:
+        first_day: days since 1970 of the first; hours: shape (members, hours), counts.
     """
     days = hours.shape[1] // DAY_H
     if len(hours) < 2 or days < 3:
         return 0.0, np.zeros(0)
     series = hours[:, : days * DAY_H].reshape(len(hours), days, DAY_H)
+    rest = (first_day + np.arange(days) + EPOCH_WEEKDAY) % 7 >= SATURDAY
     rows = np.arange(len(hours))[:, None]
     drawn = np.empty(draws)
     for i in range(draws):
-        day = (np.arange(days)[None, :] + rng.integers(0, days, len(hours))[:, None]) % days
+        day = np.empty((len(hours), days), dtype=np.int64)
+        for kind in (np.flatnonzero(rest), np.flatnonzero(~rest)):
+            if len(kind):
+                turn = rng.integers(0, len(kind), len(hours))[:, None]
+                day[:, kind] = kind[(np.arange(len(kind))[None, :] + turn) % len(kind)]
         drawn[i] = series[rows, day].sum(axis=0).var()
     return float(series.sum(axis=0).var()), drawn
 

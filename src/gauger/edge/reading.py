@@ -33,6 +33,7 @@ class Position(msgspec.Struct, frozen=True):
 
     source: str
     lines: int
+    skewed: int = 0  # exchanges so far, in this run, whose clock was wrong
 
 
 class FileReport(msgspec.Struct):
@@ -102,7 +103,7 @@ class Reading:
                 report.read += batch.num_rows
                 report.skipped += parsed.tally.skipped
                 report.skewed += parsed.tally.skewed
-                yield batch, Position(report.source, parsed.job.line + parsed.job.lines - 1)
+                yield batch, Position(report.source, parsed.job.line + parsed.job.lines - 1, report.skewed)
 
     def _checked(self, report: FileReport, parsed: Parsed) -> pa.RecordBatch:
         """The batch without ids that were seen before; its faults go to the quarantine."""

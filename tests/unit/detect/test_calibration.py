@@ -72,7 +72,11 @@ def test_the_files_keep_what_was_learned() -> None:
     assert dump_weights(read.groups) == dump_weights(weights)
     assert (read.null_groups.size.tolist(), read.null_solos.size.tolist()) == ([4], [1])
     assert read.null_groups.rows.tolist() == [[0.5]]
-    digests = {read.digest, parse_calibration(data + b" ", null).digest, parse_calibration(data, null_file([known | {"unit": "solo", "size": 1}])).digest}
+    digests = {
+        read.digest,
+        parse_calibration(data + b" ", null).digest,
+        parse_calibration(data, null_file([known | {"unit": "solo", "size": 1}])).digest,
+    }
     assert len(digests) == 3
 
 
@@ -107,7 +111,7 @@ def test_ratios_rise_with_similarity() -> None:
     assert set(ratios) == set(LAYERS)
     for table in ratios.values():
         assert len(table) == len(EDGES) + 1
-        assert table[0] < 0 < table[1]  # nothing shared speaks against
+        assert table[0] < 0 < table[-1]  # nothing shared speaks against
         assert table[1:] == sorted(table[1:])
         assert table[-1] > table[1] + 1
 

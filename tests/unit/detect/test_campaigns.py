@@ -29,9 +29,7 @@ def benign(feature: str, size: list[int], value: float = 0.0) -> Null:
     """Benign candidates from logs without side tables, all with about one value of one feature."""
     n = len(size)
     rows = value + np.random.default_rng(1).normal(0, 0.01, (n, 1))
-    return Null(
-        features=(feature,), rows=rows, size=np.array(size), sides=np.zeros(n, bool), prompts=np.ones(n, bool)
-    )
+    return Null(features=(feature,), rows=rows, size=np.array(size), sides=np.zeros(n, bool), prompts=np.ones(n, bool))
 
 
 def calibration(null: int = 400) -> Calibration:
@@ -72,7 +70,7 @@ def test_a_ring_is_found_tested_and_flagged(traffic) -> None:
     assert (solos, groups[0].rejected) == ([], True)
     assert groups[0].p == 1 / 201  # of the 200 benign groups of its size
     assert groups[0].scores["shared_payment"] == 1
-    assert (ties.weight == 3).all()  # 6 nats less the prior of 3
+    assert (ties.weight == 4.5).all()  # 6 nats less the prior of 1.5
     table = account_table(made, groups, solos, fdr=0.05)
     assert np.flatnonzero(table["flagged"]).tolist() == RING.tolist()
 
@@ -114,7 +112,7 @@ def test_a_loose_end_is_cut(traffic) -> None:
     made = ring(traffic, pairs={"conversation": pairs})
     ((members, affinity, member_p),) = candidate_groups(made, weigh_ties(made, strong.ratios))
     assert members.tolist() == RING.tolist()
-    assert affinity.tolist() == pytest.approx([3.0] * 12)
+    assert affinity.tolist() == pytest.approx([4.5] * 12)
     assert member_p.tolist() == pytest.approx([1 / (SIZE - 12 + 1)] * 12)
 
 

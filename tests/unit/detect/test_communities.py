@@ -14,6 +14,7 @@ class Graph:
     def __init__(self, size: int) -> None:
         self.size = size
         self.edges: dict[tuple[int, int], float] = {}
+        self.hidden: dict[tuple[int, int], float] = {}  # pairs that are no candidates
 
     def tie(self, i: int, j: int, weight: float) -> None:
         self.edges[min(i, j), max(i, j)] = weight
@@ -30,9 +31,14 @@ class Graph:
         ends = np.sort(order[np.array(list(self.edges), dtype=np.int64).reshape(-1, 2)], axis=1)
         weight = np.array(list(self.edges.values()), dtype=float)
         shuffle = np.lexsort((ends[:, 1], ends[:, 0]))
-        found = communities(ends[shuffle, 0], ends[shuffle, 1], weight[shuffle], self.size)
-        assert all((np.diff(g) > 0).all() for g in found)
         back = np.argsort(order)
+
+        def weigh(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            known = zip(np.sort(np.stack([back[a], back[b]]), axis=0).T.tolist(), strict=True)
+            return np.array([self.edges.get((i, j), self.hidden.get((i, j), 0.0)) for ((i, j),) in known])
+
+        found = communities(ends[shuffle, 0], ends[shuffle, 1], weight[shuffle], self.size, weigh)
+        assert all((np.diff(g) > 0).all() for g in found)
         return {frozenset(back[g].tolist()) for g in found}
 
 
@@ -76,6 +82,29 @@ def test_groups_that_share_a_weak_scaffold_stay_apart() -> None:
         for j in range(i):
             graph.tie(j, i, 6.0 if i // 50 == j // 50 else 1.0)
     assert graph.groups() == {frozenset(range(k, k + 50)) for k in range(0, 200, 50)}
+
+
+def test_a_ring_does_not_melt_into_a_crowd_that_it_is_weakly_tied_to() -> None:
+    rng = np.random.default_rng(4)
+    graph = Graph(160)
+    for i in range(160):  # people who share a little with many
+        for j in rng.choice(160, 20).tolist():
+            if i != j:
+                graph.tie(i, j, 2.0)
+    graph.clique(range(12), 15.0)
+    assert frozenset(range(12)) in graph.groups()
+
+
+def test_halves_that_know_only_their_own_side_are_put_together_again() -> None:
+    """Each account has only so many candidate ties, so a large ring falls apart: the pairs across are weighed then."""
+    graph = Graph(120)
+    graph.clique(range(40), 5.0)
+    graph.clique(range(40, 80), 5.0)
+    graph.clique(range(80, 120), 5.0)
+    graph.tie(0, 40, 5.0)
+    graph.tie(1, 80, 5.0)
+    graph.hidden = {(i, j): 4.5 for i in range(40) for j in range(40, 80)}
+    assert graph.groups() == {frozenset(range(80)), frozenset(range(80, 120))}
 
 
 def test_too_small_or_not_positive_is_no_group() -> None:

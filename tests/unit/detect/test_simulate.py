@@ -23,7 +23,18 @@ from gauger.detect.tables import EVENTS
 RARE = 1e-9  # a test that fails by chance once in a billion
 QUIET = Crowd(**dict.fromkeys(Crowd.__dataclass_fields__, 0) | {"chat": 60})
 HOUR_US = 3_600_000_000
-HONEST = {"chat", "app", "framework", "evaluator", "classroom", "gateway", "coding-agent", "shared-key", "hackathon", "office"} | {
+HONEST = {
+    "chat",
+    "app",
+    "framework",
+    "evaluator",
+    "classroom",
+    "gateway",
+    "coding-agent",
+    "shared-key",
+    "hackathon",
+    "office",
+} | {
     "contractor",
     "cron",
     "viral",

@@ -54,22 +54,22 @@ def test_noise_is_no_rhythm() -> None:
 
 def test_lockstep_is_above_zero_and_taking_turns_below() -> None:
     rng = np.random.default_rng(2)
-    assert min(step_deviate(in_step(rng), rng) for _ in range(20)) > 2
-    assert max(step_deviate(in_turn(rng), rng) for _ in range(20)) < -1
+    assert min(step_deviate(in_step(rng), 0, rng) for _ in range(20)) > 2
+    assert max(step_deviate(in_turn(rng), 0, rng) for _ in range(20)) < -1
 
 
 def test_what_cannot_be_told_is_zero() -> None:
     rng = np.random.default_rng(2)
     for hours in (in_step(rng)[:1], in_step(rng)[:, :48], np.zeros((MEMBERS, DAYS * 24)), np.ones((MEMBERS, 100))):
-        assert step_deviate(hours, rng) == 0
-        assert step_log_e(hours, rng, draws=19) == 0
+        assert step_deviate(hours, 0, rng) == 0
+        assert step_log_e(hours, 0, rng, draws=19) == 0
 
 
 @pytest.mark.parametrize("draws", [3, 39])
 def test_the_e_value_keeps_its_mean_under_independent_members(draws: int) -> None:
     """If E[e] <= 1, the capital of one who bets a tenth on every e passes 1e9 with probability at most 1e-9."""
     rng = np.random.default_rng(4)
-    log_e = np.array([step_log_e(strangers(rng), rng, draws) for _ in range(800)])
+    log_e = np.array([step_log_e(strangers(rng), 0, rng, draws) for _ in range(800)])
     for stake in (0.1, 0.3, 0.6):
         assert np.log1p(stake * np.expm1(log_e)).sum() < -RARE
     for level in (0.5, 0.25, 0.1):
@@ -79,8 +79,8 @@ def test_the_e_value_keeps_its_mean_under_independent_members(draws: int) -> Non
 
 def test_the_e_value_sees_lockstep_and_turns() -> None:
     rng = np.random.default_rng(5)
-    assert np.median([step_log_e(in_step(rng), rng) for _ in range(5)]) > np.log(20)
-    assert np.median([step_log_e(in_turn(rng), rng) for _ in range(9)]) > np.log(2)
+    assert np.median([step_log_e(in_step(rng), 0, rng) for _ in range(5)]) > np.log(20)
+    assert np.median([step_log_e(in_turn(rng), 0, rng) for _ in range(9)]) > np.log(2)
 
 
 def test_a_group_is_told_by_its_members_together(traffic) -> None:

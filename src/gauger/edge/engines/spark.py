@@ -28,14 +28,23 @@ class SparkEngine:
     def table(self, parquet: str | Path | Sequence[str | Path]) -> ir.Table:
         paths = globs(parquet)
         # Ibis's own read_parquet takes one path; a cluster reads thousands.
-        self._views += 1
-        name = f"gauger_{self._views}"
         try:
-            self._session.read.parquet(*paths).createOrReplaceTempView(name)
+            return self._named(self._session.read.parquet(*paths))
         except Exception as error:
             raise InputError(
                 f"Spark cannot read it as Parquet: {_first_line(error)}", source=", ".join(paths)
             ) from error
+
+    def view(self, expr: ir.Table) -> ir.Table:
+        try:
+            return self._named(self._frame(expr))
+        except Exception as error:
+            raise _failed(error) from error
+
+    def _named(self, frame: Any) -> ir.Table:
+        self._views += 1
+        name = f"gauger_{self._views}"
+        frame.createOrReplaceTempView(name)
         return self._backend.table(name)
 
     def collect(self, expr: ir.Table) -> pa.Table:
@@ -94,6 +103,7 @@ def _local(scratch: Path, memory_gb: float) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "8",  # 200, the default, is for a cluster
     }
 
