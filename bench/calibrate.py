@@ -38,7 +38,7 @@ from gauger.detect.calibration import (
 )
 from gauger.detect.campaigns import account_table, candidate_groups, find, solo_candidates, weigh_ties
 from gauger.detect.elicitation import load_model, thresholds
-from gauger.detect.families import documents, families, with_family
+from gauger.detect.families import documents, families
 from gauger.detect.links import similarities
 from gauger.detect.registry import describe
 from gauger.detect.simulate import KINDS, LANGUAGES, CampaignSpec, Crowd, WorldSpec, simulate
@@ -115,8 +115,8 @@ def world_of(job: tuple[int, bool], texts: tuple[bool, ...] = (True, False)) -> 
     truth = world.truth.to_pandas().set_index("account")
     seen = []
     for prompts in texts:
-        connection, table = _sketched(world.events if prompts else _without_text(world.events))
-        traffic = fold(table, collect, thresholds(), known)
+        connection, *log = _sketched(world.events if prompts else _without_text(world.events))
+        traffic = fold(*log, collect, thresholds(), known)
         connection.disconnect()
         label = truth.loc[traffic.accounts["account"]]
         campaign, kind = label["campaign"].fillna("").to_numpy(dtype=str), label["kind"].to_numpy(dtype=str)
@@ -132,16 +132,14 @@ def _without_text(events: pa.Table) -> pa.Table:
     return events
 
 
-def _sketched(events: pa.Table) -> tuple[Any, ir.Table]:
+def _sketched(events: pa.Table) -> tuple[Any, ir.Table, ir.Table]:
     weights, bias = load_model()
     parts = [sketch(b, weights, bias) for b in events.to_batches(max_chunksize=1 << 16)]
     connection = ibis.duckdb.connect(threads=1)
     connection.con.register("sketches", pa.Table.from_batches([signed(p) for p in parts]))
     sketches = connection.table("sketches")
     connection.con.register("families", families(documents(sketches), collect))
-    whole = connection.compile(with_family(sketches, connection.table("families")))
-    connection.con.execute(f"CREATE TEMP TABLE folded AS {whole}")
-    return connection, connection.table("folded")
+    return connection, sketches, connection.table("families")
 
 
 def pairs_of(seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -26,7 +26,7 @@ from gauger.app.scanning import ScanOptions, scan
 from gauger.detect import calibration as calibrations
 from gauger.detect.campaigns import account_table, find
 from gauger.detect.elicitation import thresholds
-from gauger.detect.families import documents, families, with_family
+from gauger.detect.families import documents, families
 from gauger.detect.traffic import Sides, fold
 from gauger.edge.engine import load, open_engine
 from gauger.edge.sides import read_bans, read_orgs
@@ -40,10 +40,12 @@ def tpr_at(score: np.ndarray, label: np.ndarray, rate: float) -> float:
     return float((score[label == 1] > negatives[allowed]).mean()) if (label == 1).any() else float("nan")
 
 
-def alone(table: Any, collect: Any, sides: Sides, truth: pd.DataFrame, keep: str, fdr: float) -> dict[str, Any]:
+def alone(log: Any, collect: Any, sides: Sides, truth: pd.DataFrame, keep: str, fdr: float) -> dict[str, Any]:
     """The scan on benign traffic and one campaign."""
     others = truth.loc[truth["campaign"].notna() & (truth["campaign"] != keep), "account"].tolist()
-    traffic = fold(table.filter(~table.account.isin(others)) if others else table, collect, thresholds(), sides)
+    table, mapping = log
+    kept = table.filter(~table.account.isin(others)) if others else table
+    traffic = fold(kept, mapping, collect, thresholds(), sides)
     groups, solos, _ = find(traffic, calibrations.load(), fdr=fdr)
     accounts = account_table(traffic, groups, solos, fdr=fdr).merge(truth.drop(columns="org"), on="account")
     label, flagged = accounts["label"].to_numpy(), accounts["flagged"].to_numpy() == 1
@@ -85,14 +87,14 @@ def main() -> None:
         engine = open_engine("duckdb", scratch=Path(made) / "scratch")
         table = engine.table(out / "work" / "sketches")
         mapping = families(documents(table), engine.collect)
-        table = with_family(table, load(engine, mapping, Path(made) / "families"))
+        log = table, load(engine, mapping, Path(made) / "families")
         truth = pd.read_csv(args.folder / "truth.csv")
         bans = read_bans(side["bans"]).table.to_pandas() if "bans" in side else None
         known = Sides(orgs=read_orgs(side["orgs"]).table.to_pandas() if "orgs" in side else None, bans=bans)
         for name in (*sorted(truth["campaign"].dropna().unique()), ""):
-            result[f"only {name or 'honest traffic'}"] = alone(table, engine.collect, known, truth, name, args.fdr)
+            result[f"only {name or 'honest traffic'}"] = alone(log, engine.collect, known, truth, name, args.fdr)
         result["no side tables"] = {
-            n: alone(table, engine.collect, Sides(), truth, n, args.fdr)
+            n: alone(log, engine.collect, Sides(), truth, n, args.fdr)
             for n in sorted(truth["campaign"].dropna().unique())
         }
         engine.close()

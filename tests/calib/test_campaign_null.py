@@ -21,7 +21,7 @@ from scipy.stats import betabinom
 from gauger.detect import campaigns
 from gauger.detect.calibration import SMALL_GROUP, load
 from gauger.detect.elicitation import load_model, thresholds
-from gauger.detect.families import documents, families, with_family
+from gauger.detect.families import documents, families
 from gauger.detect.simulate import PRESETS, World, simulate
 from gauger.detect.sketch import sketch
 from gauger.detect.traffic import Sides, Traffic, fold
@@ -72,9 +72,9 @@ class Folding:
         self._backend.con.register("sketches", pa.Table.from_batches(batches))
         sketches = self._backend.table("sketches")
         self._backend.con.register("families", families(documents(sketches), self.collect))
-        table = with_family(sketches, self._backend.table("families"))
+        mapping = self._backend.table("families")
         sides = Sides(orgs=world.orgs.to_pandas(), bans=world.bans.to_pandas(), releases=world.releases.to_pandas())
-        return fold(table, self.collect, thresholds(), sides)
+        return fold(sketches, mapping, self.collect, thresholds(), sides)
 
 
 @pytest.fixture(scope="module")

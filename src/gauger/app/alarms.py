@@ -21,7 +21,7 @@ MOSTLY = 0.5  # a group found early is a campaign's if at least this share of it
 
 
 def alarm_times(
-    table: ir.Table,
+    log: tuple[ir.Table, ir.Table],
     collect: Collect,
     sides: Sides,
     thresholds: dict[str, float],
@@ -34,13 +34,14 @@ def alarm_times(
 ) -> list[datetime | None]:
     """For each campaign the end of the first day after which a scan would have found part of it, else None."""
     begin, end = int(whole.accounts["first"].min()), int(whole.accounts["last"].max())
+    table, mapping = log
     left = {i: set(names) for i, names in enumerate(campaigns)}
     found: list[datetime | None] = [None] * len(campaigns)
     for cut in range((begin // DAY_S + 1) * DAY_S, end + DAY_S, DAY_S):
         if not left:
             break
         progress(f"replaying the log up to {moment(cut):%Y-%m-%d}; {len(left)} campaigns without an alarm yet")
-        seen = fold(table.filter(epoch_s(table.time) < cut), collect, thresholds, sides)
+        seen = fold(table.filter(epoch_s(table.time) < cut), mapping, collect, thresholds, sides)
         if not seen.size:
             continue
         groups, _, _ = find(seen, calibration, fdr=fdr)

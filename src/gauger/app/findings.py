@@ -56,7 +56,7 @@ def evidence_of(candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> 
 def step_evidence(traffic: Traffic, candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> Evidence:
     """Whether the members keep step: another null, so another number, never merged with the first."""
     hours = np.asarray(traffic.hours[candidate.members].toarray(), dtype=float)
-    log_e = step_log_e(hours, traffic.start // 24, np.random.default_rng(SEED))
+    log_e = step_log_e(hours, traffic.start, np.random.default_rng(SEED))
     return Evidence(
         subject=subject,
         null=STEP_NULL,
@@ -160,11 +160,10 @@ def campaign_body(
     ratios: Mapping[str, list[float]],
 ) -> dict[str, Any]:
     """A campaign in the form of report.json."""
-    shares = capabilities(traffic, candidate.members)
+    flagged = candidate.members[table["flagged"].to_numpy()[candidate.members] == 1]
+    shares = capabilities(traffic, flagged)
     plain = to_plain(campaign)
-    plain["accounts"] = account_bodies(
-        traffic, table, candidate.members[table["flagged"].to_numpy()[candidate.members] == 1]
-    )
+    plain["accounts"] = account_bodies(traffic, table, flagged)
     plain["capabilities"] = [{"name": c, "share": round(shares.get(c, 0.0), 4)} for c in campaign.capabilities]
     plain["evidence"] = [evidence_body(e) for e in campaign.evidence]
     plain["value_usd"] = campaign.value_usd or None

@@ -43,11 +43,11 @@ from gauger.detect.elicitation import load_model, thresholds
 from gauger.detect.families import documents, families, with_family
 from gauger.detect.redact import redact
 from gauger.detect.sketch import sketch
-from gauger.detect.traffic import Sides, Traffic, fold
+from gauger.detect.traffic import SYSTEM, Sides, Traffic, fold
 from gauger.edge import sides as side_tables
 from gauger.edge.duplicates import Duplicates
 from gauger.edge.engine import Engine, load, open_engine
-from gauger.edge.examples import Place, prompts_at
+from gauger.edge.examples import Place, texts_at
 from gauger.edge.inputs import STDIN, expand
 from gauger.edge.reading import FileReport, Position, Reading, read_logs, read_mapping
 from gauger.edge.spool import Spool
@@ -60,6 +60,8 @@ QUARANTINE = "quarantine.jsonl"
 SKEWED = "skewed:"  # a counter of the spool beside that of the exchanges read, which bears the source's name alone
 
 Progress = Callable[[str], None]
+Log = tuple[ir.Table, ir.Table]
+"""The sketches, and what `detect.families.families` made of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +107,10 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
     progress(f"folding {spool.progress.rows:,} exchanges to accounts ({options.engine})")
     engine = open_engine(options.engine, scratch=work / "scratch", memory_gb=options.memory_gb, remote=options.remote)
     try:
-        table = _with_families(engine, engine.table(spool.paths()), work)
-        traffic = fold(table, engine.collect, thresholds(), known)
+        log = _log(engine, engine.table(spool.paths()), work)
+        traffic = fold(*log, engine.collect, thresholds(), known)
         progress(f"weighing {traffic.size:,} accounts")
-        body, accounts = _judge(options, traffic, files, engine, table, created, progress)
+        body, accounts = _judge(options, traffic, files, engine, log, created, progress)
     finally:
         engine.close()
     _write(options.out, body, accounts)
@@ -210,10 +212,10 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
         flush()
 
 
-def _with_families(engine: Engine, table: ir.Table, work: Path) -> ir.Table:
-    """The sketches with the family of near-duplicates that each prompt belongs to."""
+def _log(engine: Engine, table: ir.Table, work: Path) -> Log:
+    """The sketches, and the family of near-duplicates that each prompt belongs to."""
     docs = engine.write(documents(table), work / "documents")
-    return engine.view(with_family(table, load(engine, families(docs, engine.collect), work / "families")))
+    return table, load(engine, families(docs, engine.collect), work / "families")
 
 
 def _judge(
@@ -221,7 +223,7 @@ def _judge(
     traffic: Traffic,
     files: list[FileReport],
     engine: Engine,
-    table: ir.Table,
+    log: Log,
     created: datetime,
     progress: Progress,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -233,7 +235,7 @@ def _judge(
     named = [g for g in groups if g.rejected and flagged[g.members].any()]
     alone = [s for s in solos if s.rejected and flagged[s.members].any()]
     progress(f"{len(named)} campaigns; fetching examples")
-    examples = _examples(options, traffic, named, files, engine, table)
+    examples = _examples(options, traffic, named, files, engine, with_family(*log))
     hashes = _digests(options, files)
     inputs = (*sorted(hashes.values()), calibration.digest)
     body = _header(options, traffic, files, hashes, created)
@@ -244,7 +246,7 @@ def _judge(
     ]
     if options.alarms:
         times = alarm_times(
-            table,
+            log,
             engine.collect,
             traffic.sides,
             thresholds(),
@@ -330,10 +332,10 @@ def _examples(
         first = engine.collect(rows.group_by(token=rows[layer]).aggregate(at=key.min())).to_pylist()
         for row in first:
             source, _, line = row["at"].rpartition(":")
-            places[family_id(layer, row["token"])] = (source, int(line))
+            places[family_id(layer, row["token"])] = (source, int(line), "system" if layer == SYSTEM else "prompt")
     mapping = read_mapping(options.mapping) if options.mapping else None
-    prompts = prompts_at(set(places.values()), {f.source: f.format for f in files}, mapping)
-    return {name: redact(prompts[place]) for name, place in places.items() if place in prompts}
+    texts = texts_at(set(places.values()), {f.source: f.format for f in files}, mapping)
+    return {name: redact(texts[place]) for name, place in places.items() if place in texts}
 
 
 def _digests(options: ScanOptions, files: list[FileReport]) -> dict[str, str]:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from gauger.detect.signals import GroupScores, Members, Signal
 from gauger.detect.tables import TOPICS
 from gauger.detect.traffic import Traffic
+from gauger.stats import calibrators
 
 MIN_PROMPTS = 5
+RIDGE = 0.1
+POOL_NULL = "the pool's accounts are exchangeable with the other accounts in what they ask"
 
 
 def account_means(traffic: Traffic) -> NDArray[np.float64]:
@@ -22,6 +25,16 @@ def account_means(traffic: Traffic) -> NDArray[np.float64]:
     sums = traffic.accounts[[f"topic_{i}" for i in range(TOPICS)]].to_numpy(dtype=float)
     n = traffic.accounts["prompts"].to_numpy(dtype=float)
     return np.where((n >= MIN_PROMPTS)[:, None], sums / np.maximum(n, 1)[:, None] / 127, np.nan)
+
+
+def asked(topics: NDArray[np.float64], elicits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What accounts ask, as rows for ``pool_test``: mean embeddings, and how often each class of elicitation occurs.
+
+    Args:
+        topics: mean embeddings, shape (accounts, TOPICS).
+        elicits: share of prompts above each class's threshold, shape (accounts, classes).
+    """
+    return np.concatenate([topics, np.sqrt(elicits)], axis=1)  # the root evens out the spread of rare shares
 
 
 def mean_shift(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
@@ -35,6 +48,33 @@ def mean_shift(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> flo
     return float((gap**2 - noise).sum())
 
 
+def pool_test(
+    rows: NDArray[np.float64], mine: NDArray[np.bool_], rng: np.random.Generator, draws: int = 999
+) -> tuple[float, float]:
+    """Does a pool of accounts ask for other things than the rest? A permutation test of whitened means.
+
+    Null: ``POOL_NULL``.  Guarantee: P(p <= u) <= u, and E[e] <= 1, if the pool was chosen without looking at prompts
+        (by card, network, ban list), and not by this or another test of the same prompts.
+    Not claimed: why they differ. A class, an office or an app differs from the crowd as well.
+    Source: Gretton et al. 2012 (MMD, here with a linear kernel); Wang & Ramdas 2022 (soft-rank e-value).
+    Deviates: distances are in the covariance of all accounts (ridged), which a permutation leaves as it is.
+
+    Args:
+        rows: what each account asks (``asked``), shape (accounts, k), without NaN; the account is the unit.
+        mine: which accounts are the pool, shape (accounts,).
+
+    Returns:
+        Natural logs of the p-value and of the e-value.
+    """
+    scaled = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-12)
+    spread = scaled.T @ scaled / len(scaled) + RIDGE * np.eye(rows.shape[1])
+    white = np.linalg.solve(np.linalg.cholesky(spread), scaled.T).T
+    picks = np.argsort(rng.random((draws, len(rows))), axis=1)[:, : int(mine.sum())]
+    drawn = (white[picks].mean(axis=1) ** 2).sum(axis=1)
+    seen = float((white[mine].mean(axis=0) ** 2).sum())
+    return float(calibrators.permutation_log_p(seen, drawn)), float(calibrators.soft_rank_log_e(seen, drawn))
+
+
 def group(traffic: Traffic, members: Members) -> GroupScores:
     """Distance from the rest of the log, and how alike the members are among themselves."""
     means = account_means(traffic)
@@ -44,10 +84,10 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     inside, outside = means[known & mine], means[known & ~mine]
     if len(inside) < 3 or len(outside) < 3:
         return {"shift": float("nan"), "alike": float("nan")}
-    spread = np.sqrt(outside.var(axis=0, ddof=1).sum() / max(inside.var(axis=0, ddof=1).sum(), 1e-12))
+    within, without = (max(float(x.var(axis=0, ddof=1).sum()), 1e-12) for x in (inside, outside))
     return {
-        "shift": float(np.sqrt(max(mean_shift(inside, outside), 0)) / np.sqrt(outside.var(axis=0, ddof=1).sum())),
-        "alike": float(np.clip(np.log(spread), -1, 3)),
+        "shift": float(np.sqrt(max(mean_shift(inside, outside), 0) / without)),
+        "alike": float(np.clip(np.log(without / within) / 2, -1, 3)),
     }
 
 

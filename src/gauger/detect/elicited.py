@@ -20,7 +20,9 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     ]
     eager = np.any([eliciting(traffic.accounts, c) for c in ELICITATION], axis=0)
     replays = traffic.pairs.get("reasoning")
-    inside = replays[replays["a"].isin(members) & replays["b"].isin(members)]["n"].sum() if replays is not None else 0
+    inside = float("nan")
+    if replays is not None:
+        inside = float(replays[replays["a"].isin(members) & replays["b"].isin(members)]["n"].sum())
     return {
         "elicit_share": float(np.sqrt(max(*shares, 0))) if prompts else float("nan"),
         "elicit_members": float(eager[members].mean() - eager.mean()) if prompts else float("nan"),

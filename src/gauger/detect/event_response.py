@@ -27,8 +27,9 @@ def releases(traffic: Traffic) -> dict[str, float]:
 def group(traffic: Traffic, members: Members) -> GroupScores:
     """Share of the then-active members that used a new model within 24 hours, beyond everyone's share."""
     seen = traffic.models
-    best = 0.0
-    for model, at in releases(traffic).items():
+    known = releases(traffic)
+    best = 0.0 if known else float("nan")
+    for model, at in known.items():
         active = (traffic.accounts["first"] < at) & (traffic.accounts["last"] > at + DAY_S)
         quick = seen[(seen["model"] == model) & (seen["first"] >= at - 3600) & (seen["first"] < at + DAY_S)]["a"]
         here = np.zeros(traffic.size, dtype=bool)

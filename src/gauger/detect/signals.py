@@ -1,4 +1,4 @@
-"""What a signal is, and the list of all that a scan runs.
+"""What a signal is, and the contrasts that several of them make.
 
 A signal lives in one file. It may link accounts (a layer of the graph), and it may describe a group
 of accounts by a few numbers, each oriented so that more means more like a harvest. The numbers are

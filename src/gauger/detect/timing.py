@@ -30,7 +30,7 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     """Daily rhythm, and whether the members' sum is burstier or smoother than their days allow."""
     hours = np.asarray(traffic.hours[members].toarray(), dtype=np.float64)
     of_day = _by_hour_of_day(traffic, hours.sum(axis=0))
-    step = step_deviate(hours, traffic.start // DAY_H, np.random.default_rng(len(members)))
+    step = step_deviate(hours, traffic.start, np.random.default_rng(len(members)))
     return {
         "no_rhythm": -circadian(of_day),
         "lockstep": float(np.log1p(max(step, 0))),
@@ -39,20 +39,20 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
     }
 
 
-def step_deviate(hours: NDArray[np.float64], first_day: int, rng: np.random.Generator) -> float:
+def step_deviate(hours: NDArray[np.float64], start: int, rng: np.random.Generator) -> float:
     """How far the variance of the members' summed hourly counts is from that of unsynchronised members.
 
     Args:
-        hours: shape (members, hours), counts; first_day: days since 1970 of the first.
+        hours: shape (members, hours), counts; start: hours since 1970 of the first.
 
     Returns:
         A standardised deviate: positive for lockstep, negative for load balancing; 0 where it cannot be told.
     """
-    seen, drawn = rotated_variances(hours, first_day, rng, DRAWS)
+    seen, drawn = rotated_variances(hours, start, rng, DRAWS)
     return float((seen - drawn.mean()) / (drawn.std() + 1e-9)) if len(drawn) else 0.0
 
 
-def step_log_e(hours: NDArray[np.float64], first_day: int, rng: np.random.Generator, draws: int = 999) -> float:
+def step_log_e(hours: NDArray[np.float64], start: int, rng: np.random.Generator, draws: int = 999) -> float:
     """Natural log of an e-value that the members keep step, or fill in for one another.
 
     Null: ``STEP_NULL``: rotating a member's days, independently of the others', changes nothing. A day that
@@ -61,7 +61,7 @@ def step_log_e(hours: NDArray[np.float64], first_day: int, rng: np.random.Genera
     Not claimed: anything about intent: a classroom keeps step as well.
     Source: Wang & Ramdas 2022 (soft-rank e-value) over circular shifts.  Deviates: nothing.
     """
-    seen, drawn = rotated_variances(hours, first_day, rng, draws)
+    seen, drawn = rotated_variances(hours, start, rng, draws)
     every = np.append(seen, drawn)  # centred and scaled over all alike: else the seen one is not exchangeable
     if not len(drawn) or every.std() == 0:
         return 0.0
@@ -70,7 +70,7 @@ def step_log_e(hours: NDArray[np.float64], first_day: int, rng: np.random.Genera
 
 
 def rotated_variances(
-    hours: NDArray[np.float64], first_day: int, rng: np.random.Generator, draws: int
+    hours: NDArray[np.float64], start: int, rng: np.random.Generator, draws: int
 ) -> tuple[float, NDArray[np.float64]]:
     """Variance over time of the members' sum, as seen and with each member's days rotated at random.
 
@@ -78,13 +78,14 @@ def rotated_variances(
     breaks what ties it to the others. The drawn ones are empty for under two members or three days.
 
     Args:
-        first_day: days since 1970 of the first; hours: shape (members, hours), counts.
+        hours: shape (members, hours), counts, from ``start`` (hours since 1970) on. Broken days at either end are cut.
     """
-    days = hours.shape[1] // DAY_H
+    early = -start % DAY_H
+    days = (hours.shape[1] - early) // DAY_H
     if len(hours) < 2 or days < 3:
         return 0.0, np.zeros(0)
-    series = hours[:, : days * DAY_H].reshape(len(hours), days, DAY_H)
-    rest = (first_day + np.arange(days) + EPOCH_WEEKDAY) % 7 >= SATURDAY
+    series = hours[:, early : early + days * DAY_H].reshape(len(hours), days, DAY_H)
+    rest = ((start + early) // DAY_H + np.arange(days) + EPOCH_WEEKDAY) % 7 >= SATURDAY
     rows = np.arange(len(hours))[:, None]
     drawn = np.empty(draws)
     for i in range(draws):

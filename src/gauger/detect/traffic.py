@@ -16,14 +16,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gauger.detect.families import holdings
+from gauger.detect.families import holdings, with_family
 from gauger.detect.reasoning_replay import replays
 from gauger.detect.tables import ELICITATION, TOPICS
 
 Collect = Callable[[ibis.Table], pa.Table]
 """Runs an expression on the engine at hand."""
 
-SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line", "family", "system_masked")
+SYSTEM = "system_masked"
+SCAFFOLDS = ("prefix_12", "suffix_12", "prefix_6", "suffix_6", "first_line", "last_line", "family", SYSTEM)
 """Layers of scaffolds; ``family`` is that of near-duplicates. An account that filled one only once does not hold it."""
 HOUR_S = 3600
 ELICITS_TIMES, ELICITS_SHARE = 3, 0.05  # fifty times the share of honest prompts that a threshold lets through
@@ -52,7 +53,7 @@ class Traffic:
         held: layer name -> rows (token, a, n, distinct), sorted: account index a used token n times, with
             ``distinct`` different prompts.
         hours: events of account i in hour j since ``start``, shape (accounts, hours), int32.
-        pairs: layer name -> rows (a, b, n) of account pairs tied directly, a < b.
+        pairs: layer name -> rows (a, b, n) of account pairs tied directly, a < b; no layer that the log cannot show.
         models: rows (a, model, n, first, free_in, free_out): first use in epoch seconds, and the tokens
             of exchanges whose cost the log does not hold.
     """
@@ -97,28 +98,34 @@ class Traffic:
         return np.asarray(pd.factorize(names)[0], dtype=np.int64)
 
 
-def fold(table: ibis.Table, collect: Collect, thresholds: dict[str, float], sides: Sides) -> Traffic:
+def fold(
+    table: ibis.Table, mapping: ibis.Table, collect: Collect, thresholds: dict[str, float], sides: Sides
+) -> Traffic:
     """Fold SKETCHES to accounts.
 
     Args:
-        table: the SKETCHES table on some engine, with the column of `detect.families.with_family`.
+        table: the SKETCHES table on some engine.
+        mapping: what `detect.families.families` made of it, on the same engine.
         thresholds: elicitation class -> log-odds above which a prompt counts.
     """
     accounts = _frame(collect(_account_rows(table, thresholds))).sort_values("account", ignore_index=True)
     index = pd.Series(np.arange(len(accounts)), index=accounts["account"])
-    held = {name: _held(collect(expr), index) for name, expr in _token_layers(table).items()}
+    held = {name: _held(collect(expr), index) for name, expr in _token_layers(table, mapping).items()}
     held |= {name: held[name][held[name]["distinct"] >= 2].reset_index(drop=True) for name in SCAFFOLDS}
     held |= {f"elicit_{c}": _elicit_layer(accounts, c) for c in ELICITATION}
     start = int(accounts["first"].min()) // HOUR_S if len(accounts) else 0
     hours = _hours(collect(_hour_rows(table)), index, start)
     models = _frame(collect(_model_rows(table)))
     models["a"] = models.pop("account").map(index)
+    accounts["models"] = np.bincount(models["a"].to_numpy(dtype=np.int64), minlength=len(accounts))
+    accounts["days"] = _active_days(hours, start)
     accounts["cost_usd"] = accounts["cost_usd"].fillna(0.0) + _list_price(models, sides, len(accounts))
-    replayed = replays(table).rename(account="account_from", other="account_to")
-    pairs = {
-        "conversation": _pairs(collect(conversation_pairs(table)), index),
-        "reasoning": _pairs(collect(replayed), index),
-    }
+    pairs = {}
+    if accounts["with_turns"].sum():
+        pairs["conversation"] = _pairs(collect(conversation_pairs(table)), index)
+    if accounts["with_reasoning"].sum():
+        replayed = replays(table).rename(account="account_from", other="account_to")
+        pairs["reasoning"] = _pairs(collect(replayed), index)
     return Traffic(
         accounts=join_sides(accounts, sides),
         held=held,
@@ -147,13 +154,13 @@ def _account_rows(t: ibis.Table, thresholds: dict[str, float]) -> ibis.Table:
         "n": t.count(),
         "first": seconds.min(),
         "last": seconds.max(),
-        "days": (seconds // 86400).nunique(),
         "tokens_in": t.input_tokens.sum(),
         "tokens_out": t.output_tokens.sum(),
         "cost_usd": t.cost_usd.sum(),
         "prompts": t.prompt_words.count(),
         "with_turns": t.turns.count(),
         "multi_turn": _share(t.turns > 1),
+        "with_reasoning": t.reasoning_out.count(),
         "with_session": t.session.count(),
         "with_end_user": t.end_user.count(),
         "with_tools": _share(t.tools > 0),
@@ -163,16 +170,16 @@ def _account_rows(t: ibis.Table, thresholds: dict[str, float]) -> ibis.Table:
         "distinct_prompts": t.prompt_masked.nunique(),
         "distinct_systems": t.system_masked.nunique(),
         "addresses": t.address.nunique(),
-        "models": t.model.nunique(),
     }
     columns |= {f"topic_{i}": t[f"topic_{i}"].cast("int64").sum() for i in range(TOPICS)}
     columns |= {f"elicit_{c}": _share(t[f"elicit_{c}"] > thresholds[c]) for c in ELICITATION}
     return t.group_by("account").aggregate(**columns)
 
 
-def _token_layers(t: ibis.Table) -> dict[str, ibis.Table]:
+def _token_layers(t: ibis.Table, mapping: ibis.Table) -> dict[str, ibis.Table]:
     """Expressions (token, account, n, distinct_prompts) for every layer that a signal reads."""
-    layers = {name: holdings(t, name) for name in SCAFFOLDS}
+    layers = {name: holdings(t, name) for name in SCAFFOLDS if name != "family"}
+    layers["family"] = holdings(with_family(t, mapping), "family")
     plain = {
         "user_agent": t.user_agent,
         "params": t.params,
@@ -255,6 +262,13 @@ def _hours(table: pa.Table, index: pd.Series, start: int) -> sparse.csr_matrix:
     columns = frame["hour"].to_numpy(dtype=np.int64) - start
     width = int(columns.max()) + 1 if len(columns) else 1
     return sparse.csr_matrix((frame["n"].to_numpy(dtype=np.int32), (rows, columns)), shape=(len(index), width))
+
+
+def _active_days(hours: sparse.csr_matrix, start: int) -> NDArray[np.int64]:
+    """On how many days (UTC) each account was active."""
+    row, column = hours.nonzero()
+    seen = np.unique(np.stack([row, (column + start) // 24]), axis=1)[0]
+    return np.bincount(seen, minlength=hours.shape[0])
 
 
 def _pairs(table: pa.Table, index: pd.Series) -> pd.DataFrame:

@@ -23,8 +23,10 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
         "coverage": ratio(rows["distinct_prompts"].sum(), rows["prompts"].sum()),
         "many_systems": float(np.median(rows["distinct_systems"])) * 0.1
         - ratio(rows["with_system"].sum(), rows["n"].sum()),
-        "samples_or_logprobs": contrast(traffic, members, "many_samples") + contrast(traffic, members, "logprobs"),
-        "no_tools": -contrast(traffic, members, "with_tools"),
+        "samples_or_logprobs": contrast(traffic, members, "many_samples") + contrast(traffic, members, "logprobs")
+        if everyone[["many_samples", "logprobs"]].to_numpy().sum()
+        else float("nan"),
+        "no_tools": -contrast(traffic, members, "with_tools") if everyone["with_tools"].sum() else float("nan"),
         "output_yield": _log_ratio(rows["tokens_out"].sum(), rows["n"].sum(), everyone),
         "same_params": _sameness(traffic, "params", members),
         "same_format": _sameness(traffic, "answer_shape", members),

@@ -1,4 +1,4 @@
-"""The engine that runs `detect`'s expressions: five verbs, the same on every backend.
+"""The engine that runs `detect`'s expressions: four verbs, the same on every backend.
 
 `detect` writes Ibis expressions and never asks where they run. What differs between backends is
 adapted here and in `edge.engines` alone, so that another backend, or plain SQL, is one more file.
@@ -24,9 +24,6 @@ class Engine(Protocol):
 
     def table(self, parquet: str | Path | Sequence[str | Path]) -> ir.Table:
         """The rows of a Parquet file, of all ``*.parquet`` in a folder, of a glob, or of several of these."""
-
-    def view(self, expr: ir.Table) -> ir.Table:
-        """An expression by a name, so that those built on it do not carry it: compiling wide ones takes long."""
 
     def collect(self, expr: ir.Table) -> pa.Table:
         """Run an expression and bring its rows here, in no particular order."""

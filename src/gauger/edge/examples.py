@@ -1,4 +1,4 @@
-"""Fetching a few prompts again, by file and line, to show a redacted example of each family."""
+"""Fetching a few texts again, by file and line, to show a redacted example of each family."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gauger.edge.lines import Block, blocks
 from gauger.edge.parallel import Job, parse
 from gauger.errors import InputError
 
-Place = tuple[str, int]
-"""A source and a 1-based line or record number in it."""
+Place = tuple[str, int, str]
+"""A source, a 1-based line or record number in it, and a column of EVENTS: prompt or system."""
 
 _LIMITS = {"block_bytes": 1 << 20, "block_lines": 4096}
 
 
-def prompts_at(places: set[Place], formats: Mapping[str, str], mapping: FieldMap | None) -> dict[Place, str]:
-    """The prompts that stand at some places; a place that cannot be read again is left out.
+def texts_at(places: set[Place], formats: Mapping[str, str], mapping: FieldMap | None) -> dict[Place, str]:
+    """The texts that stand at some places; a place that cannot be read again is left out.
 
     Each source is streamed once, up to the last place in it, and only the blocks that hold a place are
     parsed. Standard input and a JSON document of one piece cannot be read again.
@@ -31,19 +31,22 @@ def prompts_at(places: set[Place], formats: Mapping[str, str], mapping: FieldMap
         mapping: of the format "mapped".
     """
     found: dict[Place, str] = {}
-    for source in sorted({s for s, _ in places} - {STDIN}):
-        lines = {line for s, line in places if s == source}
+    for source in sorted({s for s, _, _ in places} - {STDIN}):
+        wanted = {(line, column) for s, line, column in places if s == source}
         try:
-            found |= {(source, n): text for n, text in _prompts(source, lines, formats[source], mapping)}
+            found |= {(source, *at): text for at, text in _texts(source, wanted, formats[source], mapping)}
         except (OSError, InputError, KeyError):
             continue  # an example is a courtesy: the finding stands without it
     return found
 
 
-def _prompts(source: str, lines: set[int], name: str, mapping: FieldMap | None) -> Iterator[tuple[int, str]]:
+_Cell = tuple[int, str]
+
+
+def _texts(source: str, wanted: set[_Cell], name: str, mapping: FieldMap | None) -> Iterator[tuple[_Cell, str]]:
     kind = kind_of(source)
     if kind == "parquet" and name == CANONICAL:
-        yield from _canonical(source, lines)
+        yield from _canonical(source, wanted)
         return
     if kind == "parquet":
         stream: Iterator[Block] = tabular.parquet_blocks(source, None, **_LIMITS)
@@ -51,29 +54,30 @@ def _prompts(source: str, lines: set[int], name: str, mapping: FieldMap | None) 
         stream = tabular.csv_blocks(source, **_LIMITS)
     else:
         stream = blocks(pieces(source), **_LIMITS)
-    last = max(lines)
+    last = max(line for line, _ in wanted)
     for block in stream:
         if block.line > last:
             return
-        here = {n for n in lines if block.line <= n < block.line + block.lines}
+        here = {at for at in wanted if block.line <= at[0] < block.line + block.lines}
         if here:
             yield from _parsed(block, here, Job(source, block.line, block.lines, name, mapping))
 
 
-def _parsed(block: Block, here: set[int], job: Job) -> Iterator[tuple[int, str]]:
+def _parsed(block: Block, here: set[_Cell], job: Job) -> Iterator[tuple[_Cell, str]]:
     batch = parse(job, block.data).batch
-    for number, text in zip(batch.column("line").to_pylist(), batch.column("prompt").to_pylist(), strict=True):
-        if number in here and text is not None:
-            yield number, text
+    for name in sorted({column for _, column in here}):
+        for number, text in zip(batch.column("line").to_pylist(), batch.column(name).to_pylist(), strict=True):
+            if (number, name) in here and text is not None:
+                yield (number, name), text
 
 
-def _canonical(source: str, lines: set[int]) -> Iterator[tuple[int, str]]:
+def _canonical(source: str, wanted: set[_Cell]) -> Iterator[tuple[_Cell, str]]:
     file = pq.ParquetFile(source)
     begin = 1
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
-        here = sorted(n for n in lines if begin <= n < begin + rows)
+        here = sorted(at for at in wanted if begin <= at[0] < begin + rows)
         if here:
-            column = file.read_row_group(group, columns=["prompt"]).column("prompt")
-            yield from ((n, text) for n in here if (text := column[n - begin].as_py()) is not None)
+            texts = file.read_row_group(group, columns=sorted({column for _, column in here}))
+            yield from ((at, text) for at in here if (text := texts[at[1]][at[0] - begin].as_py()) is not None)
         begin += rows

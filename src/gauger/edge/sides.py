@@ -45,8 +45,8 @@ class Side(msgspec.Struct, frozen=True):
 
 
 def read_orgs(path: str | Path) -> Side:
-    """Organisations, by `org`. All other columns are optional."""
-    return _read(str(path), ORGS, needed=("org",))
+    """Organisations, by `org`, each once. All other columns are optional."""
+    return _read(str(path), ORGS, needed=("org",), once=True)
 
 
 def read_bans(path: str | Path) -> Side:
@@ -55,23 +55,24 @@ def read_bans(path: str | Path) -> Side:
 
 
 def read_releases(path: str | Path) -> Side:
-    """When each model became available."""
-    return _read(str(path), RELEASES, needed=("model", "released_at"))
+    """When each model, named once, became available."""
+    return _read(str(path), RELEASES, needed=("model", "released_at"), once=True)
 
 
 def read_prices(path: str | Path) -> Side:
-    """List prices, for logs that do not hold the cost of an exchange."""
-    return _read(str(path), PRICES, needed=PRICES.names)
+    """List prices by model, each once, for logs that do not hold the cost of an exchange."""
+    return _read(str(path), PRICES, needed=PRICES.names, once=True)
 
 
-def _read(source: str, schema: pa.Schema, *, needed: Sequence[str]) -> Side:
+def _read(source: str, schema: pa.Schema, *, needed: Sequence[str], once: bool = False) -> Side:
     """Read and check one side table. A small table by hand: a wrong cell is an error, not a quarantine.
 
     Raises:
-        InputError: unreadable, empty, a needed column or cell missing, or a cell that is no time, number or
-            truth value; with its line.
+        InputError: unreadable, empty, a needed column or cell missing, a cell that is no time, number or
+            truth value, or (with ``once``) a row for what an earlier one was about; with its line.
     """
     rows: dict[str, list[Any]] = {name: [] for name in schema.names}
+    key, first = schema.names[0], dict[Any, int]()
     seen: dict[str, None] = {}
     for line, record in _records(source):
         seen.update(dict.fromkeys(record))
@@ -80,6 +81,9 @@ def _read(source: str, schema: pa.Schema, *, needed: Sequence[str]) -> Side:
                 rows[name].append(_cell(record, schema.field(name), name in needed))
             except LineError as error:
                 raise InputError(str(error), source=source, line=line) from None
+        earlier = first.setdefault(rows[key][-1], line)
+        if once and earlier != line:
+            raise InputError(f"a second row for this `{key}`; the first is line {earlier}", source=source, line=line)
     if not seen and not _has_header(source):
         raise InputError("the table is empty", source=source)
     ignored = tuple(n for n in seen if n not in schema.names)

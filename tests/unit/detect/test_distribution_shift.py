@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gauger.detect.distribution_shift import MIN_PROMPTS, SIGNAL, account_means, group, mean_shift
+from gauger.detect.distribution_shift import MIN_PROMPTS, SIGNAL, account_means, asked, group, mean_shift, pool_test
 from gauger.detect.tables import TOPICS
 from gauger.detect.traffic import Traffic
 from gauger.stats.tails import binomial_log_lower, binomial_log_upper
@@ -79,3 +79,23 @@ def test_accounts_with_few_prompts_are_left_out(traffic) -> None:
 def test_without_prompts_it_says_so(traffic) -> None:
     assert SIGNAL.missing(traffic(4, prompts=0))
     assert not SIGNAL.missing(traffic(4))
+
+
+def test_the_pool_test_keeps_its_error_and_sees_rare_elicitation() -> None:
+    rng = np.random.default_rng(6)
+    mine = np.arange(75) < 15
+
+    def tested(share: float) -> tuple[float, float]:
+        """Fifteen accounts of a hundred prompts, of which so large a share elicits, beside sixty that do not."""
+        topics = rng.normal(0, OWN, (75, TOPICS))
+        elicits = rng.binomial(100, np.where(mine, 0.005 + share, 0.005)[:, None], (75, 6)) / 100
+        return pool_test(asked(topics, elicits), mine, rng, draws=99)
+
+    null = np.array([tested(0.0) for _ in range(400)])
+    assert binomial_log_upper(int((null[:, 0] <= np.log(0.05)).sum()), 400, 0.05) > RARE
+    assert binomial_log_lower(int((null[:, 0] <= np.log(0.5)).sum()), 400, 0.5) > RARE  # and it is not idle
+    stake = 0.1  # a bet of a tenth keeps its mean at 1 as well, and grows if e does not
+    assert np.log1p(stake * np.expm1(null[:, 1])).sum() < -RARE
+    hits = sum(tested(0.03)[0] <= np.log(0.01) for _ in range(40))
+    assert binomial_log_lower(hits, 40, 0.95) > RARE
+    assert binomial_log_upper(hits, 40, 0.5) < RARE

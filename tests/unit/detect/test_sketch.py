@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gauger.detect.sketch import hashed_features, sketch
-from gauger.detect.tables import BANDS, EVENTS, SKETCHES
+from gauger.detect.tables import BANDS, ELICITATION, EVENTS, SKETCHES
 
 TEXT = "Grade the answer below against the rubric and reply with a number from {} to {}, please: {}"
 
@@ -171,3 +171,20 @@ GOLDEN_IDS: list[int] = [
     30439,
     12371,
 ]
+
+
+def test_the_system_prompt_may_hold_the_instruction() -> None:
+    rng = np.random.default_rng(2)
+    weights, bias = rng.normal(size=(1 << 10, 6)).astype(np.float32), np.arange(6, dtype=np.float32)
+
+    def odds(prompt: str | None, system: str | None) -> np.ndarray:
+        batch = events([prompt, "another"])
+        at = batch.schema.get_field_index("system")
+        column = pa.array([system, system], batch.schema.field(at).type)
+        made = sketch(batch.set_column(at, batch.schema.field(at), column), weights, bias)
+        return np.array([made.slice(0, 1).to_pylist()[0][f"elicit_{c}"] for c in ELICITATION])
+
+    alone, told = odds("what is two and two", None), odds(TEXT, None)
+    assert np.allclose(odds("what is two and two", TEXT), np.maximum(alone, told), atol=1e-5)
+    assert (told > alone).any()
+    assert odds(None, TEXT).tolist() == [None] * 6  # a log without prompts stays one

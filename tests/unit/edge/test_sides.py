@@ -73,3 +73,23 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_header_without_rows_is_a_table_of_nobody(tmp_path: Path) -> None:
     (tmp_path / "bans.csv").write_text("account,banned_at\n")
     assert sides.read_bans(tmp_path / "bans.csv").table.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (sides.read_orgs, "org,plan\no1,pro\no2,pro\no1,free\n"),
+        (sides.read_releases, "model,released_at\nm1,1750000000\nm2,1750000001\nm1,1750000002\n"),
+        (sides.read_prices, "model,input_usd,output_usd\nm1,1,1\nm2,1,1\nm1,2,2\n"),
+    ],
+)
+def test_a_second_row_for_one_thing_is_refused(tmp_path: Path, read, text: str) -> None:
+    (tmp_path / "side.csv").write_text(text)
+    with pytest.raises(InputError, match="the first is line 1") as caught:
+        read(tmp_path / "side.csv")
+    assert caught.value.line == 3  # records are counted, as everywhere in CSV
+
+
+def test_an_account_may_be_banned_twice(tmp_path: Path) -> None:
+    (tmp_path / "bans.csv").write_text("account,banned_at\na1,1750000000\na1,1750000009\n")
+    assert sides.read_bans(tmp_path / "bans.csv").table.num_rows == 2

@@ -28,7 +28,6 @@ class DuckEngine:
         if threads is not None:
             settings["threads"] = threads
         self._backend = ibis.duckdb.connect(**settings)
-        self._views = 0
 
     def table(self, parquet: str | Path | Sequence[str | Path]) -> ir.Table:
         paths = globs(parquet)
@@ -38,15 +37,6 @@ class DuckEngine:
             raise _failed(error) from error
         except duckdb.Error as error:
             raise InputError(f"cannot be read as Parquet: {_first_line(error)}", source=", ".join(paths)) from error
-
-    def view(self, expr: ir.Table) -> ir.Table:
-        self._views += 1
-        name = f"gauger_{self._views}"
-        try:
-            self._backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._backend.compile(expr)}")
-        except duckdb.Error as error:
-            raise _failed(error) from error
-        return self._backend.table(name)
 
     def collect(self, expr: ir.Table) -> pa.Table:
         try:

@@ -35,12 +35,6 @@ class SparkEngine:
                 f"Spark cannot read it as Parquet: {_first_line(error)}", source=", ".join(paths)
             ) from error
 
-    def view(self, expr: ir.Table) -> ir.Table:
-        try:
-            return self._named(self._frame(expr))
-        except Exception as error:
-            raise _failed(error) from error
-
     def _named(self, frame: Any) -> ir.Table:
         self._views += 1
         name = f"gauger_{self._views}"
