@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gauger.detect.calibration import (
+    CAMPAIGN,
     NULL_COLUMNS,
     Calibration,
     Weights,
@@ -226,11 +227,14 @@ def _figures(seen: Seen, calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def learned(rows: pd.DataFrame) -> Weights:
+def learned(rows: pd.DataFrame, unit: str, *, prompts: bool) -> Weights:
     """Weights from candidates that are of one side; the mixed ones teach nothing."""
-    clear = rows[(rows["guilty"] > 0.5) | (rows["guilty"] == 0)]
+    clear = rows[
+        (rows["unit"] == unit) & (rows["prompts"] == prompts) & ((rows["guilty"] > 0.5) | (rows["guilty"] == 0))
+    ]
     features = [c for c in clear.columns if c not in (*NULL_COLUMNS, "guilty")]
-    return learn_weights(clear[features].to_dict("records"), (clear["guilty"] > 0.5).tolist())
+    kinds = np.where(clear["guilty"] > 0.5, CAMPAIGN, clear["kind"])
+    return learn_weights(clear[features].to_dict("records"), kinds.tolist())
 
 
 def null_bytes(rows: pd.DataFrame, features: set[str]) -> bytes:
@@ -274,11 +278,15 @@ def main() -> None:
         pairs = each(ties_of, training[::2], "worlds for ties")
         ratios = learn_ratios(merged([p[0] for p in pairs]), merged([p[1] for p in pairs]))
         taught = pd.concat(each(partial(candidates_of, ratios=ratios), training[1::2], "worlds for weights"))
-        groups, solos = (learned(taught[taught["unit"] == unit]) for unit in ("group", "solo"))
+        weights = {
+            "groups": learned(taught, "group", prompts=True),
+            "groups_unread": learned(taught, "group", prompts=False),
+            "solos": learned(taught, "solo", prompts=True),
+        }
         null = pd.concat(each(partial(candidates_of, ratios=ratios), benign, "benign worlds"))
-        body = {"ratios": ratios, "groups": dump_weights(groups), "solos": dump_weights(solos)}
+        body = {"ratios": ratios} | {name: dump_weights(w) for name, w in weights.items()}
         data = (json.dumps(body, indent=1) + "\n").encode()
-        packed = null_bytes(null, set(groups.features) | set(solos.features))
+        packed = null_bytes(null, {f for w in weights.values() for f in w.features})
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / TARGET.name).write_bytes(data)
         (args.out / NULL.name).write_bytes(packed)

@@ -71,9 +71,9 @@ def step_evidence(traffic: Traffic, candidate: Candidate, subject: str, inputs: 
     )
 
 
-def scores_of(candidate: Candidate, subject: str, calibration: Calibration) -> tuple[Score, ...]:
+def scores_of(candidate: Candidate, subject: str, calibration: Calibration, *, prompts: bool) -> tuple[Score, ...]:
     """What moved the log odds most, as Scores."""
-    weights = calibration.solos if len(candidate.members) == 1 else calibration.groups
+    weights = calibration.weights(len(candidate.members), prompts=prompts)
     parts = weights.parts(candidate.scores)
     return tuple(
         Score(
@@ -141,7 +141,7 @@ def campaign_of(
         exchanges=int(rows["n"].sum()),
         tokens=int(rows["tokens_in"].fillna(0).sum() + rows["tokens_out"].fillna(0).sum()),
         value_usd=round(float(rows["cost_usd"].fillna(0).sum()), 2),
-        scores=scores_of(candidate, subject, calibration),
+        scores=scores_of(candidate, subject, calibration, prompts=traffic.has_prompts),
         evidence=(evidence_of(candidate, subject, inputs), step_evidence(traffic, candidate, subject, inputs)),
     )
 

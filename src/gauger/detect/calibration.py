@@ -27,6 +27,7 @@ from gauger.model import digest
 
 SMALL_GROUP = 10
 CLIP = 3.0
+CAMPAIGN = "campaign"
 NULL_COLUMNS = ("unit", "sides", "prompts", "size", "kind")
 """Columns of null.parquet before the features: group or solo; whether the log came with side tables and
 with prompts; how many accounts; the kind of most of them (for people to read, never used)."""
@@ -108,17 +109,25 @@ class Calibration:
 
     Attributes:
         ratios: layer -> log likelihood ratio for each similarity bin.
-        groups, solos: weights for groups of accounts and for accounts on their own.
+        groups, groups_unread, solos: weights for groups of accounts, for groups in logs that hold no prompts, and
+            for accounts on their own.
         null_groups, null_solos: benign groups, and benign accounts that passed the screen for solos.
         digest: of both files' content.
     """
 
     ratios: Ratios
     groups: Weights
+    groups_unread: Weights
     solos: Weights
     null_groups: Null
     null_solos: Null
     digest: str
+
+    def weights(self, size: int, *, prompts: bool) -> Weights:
+        """What weighs a candidate of so many accounts, in a log with prompts or without."""
+        if size == 1:
+            return self.solos
+        return self.groups if prompts else self.groups_unread
 
 
 def load() -> Calibration:
@@ -146,6 +155,7 @@ def parse_calibration(data: bytes, null: bytes) -> Calibration:
     return Calibration(
         ratios=body["ratios"],
         groups=weights(body["groups"]),
+        groups_unread=weights(body["groups_unread"]),
         solos=weights(body["solos"]),
         null_groups=_null(table, "group"),
         null_solos=_null(table, "solo"),
@@ -174,18 +184,19 @@ def dump_weights(weights: Weights) -> dict[str, list[float]]:
     }
 
 
-def learn_weights(scores: Sequence[GroupScores], campaign: Sequence[bool], *, ridge: float = 0.05) -> Weights:
-    """Ridge logistic regression with weights bounded below by 0, classes weighted alike.
+def learn_weights(scores: Sequence[GroupScores], kinds: Sequence[str], *, ridge: float = 0.05) -> Weights:
+    """Ridge logistic regression with weights bounded below by 0, campaigns against all honest kinds alike.
 
     The bound keeps quirks of simulated worlds out: a signal that is oriented to suspicion may be found
-    useless and never turned round.
+    useless and never turned round. Each honest kind counts by the root of its number, because what decides is
+    the few that look most like a campaign, and not the many that never do.
 
     Args:
         scores: features of each group, any missing or NaN.
-        campaign: whether the group is (mostly) a campaign's.
+        kinds: of most accounts of each group; ``CAMPAIGN`` for a campaign's.
         ridge: penalty on the squared weights, per group.
     """
-    y = np.asarray(campaign, dtype=bool)
+    y = np.asarray(kinds) == CAMPAIGN
     names = tuple(sorted({f for s in scores for f in s}))
     raw = np.array([[s.get(f, np.nan) for f in names] for s in scores], dtype=float)
     benign = raw[~y]
@@ -194,7 +205,9 @@ def learn_weights(scores: Sequence[GroupScores], campaign: Sequence[bool], *, ri
     center = np.nanmedian(benign, axis=0)
     scale = np.maximum(np.nan_to_num(np.nanstd(benign, axis=0)), 0.1)
     x = np.nan_to_num(np.clip((raw - center) / scale, -CLIP, CLIP))
-    sample = np.where(y, 0.5 / max(y.sum(), 1), 0.5 / max((~y).sum(), 1))
+    _, kind, count = np.unique(np.asarray(kinds), return_inverse=True, return_counts=True)
+    sample = 1 / np.sqrt(count[kind])
+    sample = np.where(y, sample / (2 * sample[y].sum()), sample / (2 * sample[~y].sum()))
     sign = np.where(y, 1.0, -1.0)
 
     def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

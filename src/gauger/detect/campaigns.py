@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauger.detect.calibration import Calibration, Null, Weights
+from gauger.detect.calibration import Calibration
 from gauger.detect.communities import MIN_MEMBERS, WeighPairs, communities
 from gauger.detect.links import CANDIDATES_PER_ACCOUNT, Ratios, candidate_pairs, similarities, weigh
 from gauger.detect.registry import describe
@@ -146,18 +146,20 @@ def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[lis
     ties = weigh_ties(traffic, calibration.ratios)
     groups = []
     for members, affinity, member_p in candidate_groups(traffic, ties):
-        judged = _judge(traffic, members, calibration.groups, calibration.null_groups)
+        judged = _judge(traffic, members, calibration)
         groups.append(replace(judged, affinity=affinity, member_p=member_p))
     taken = np.zeros(traffic.size, dtype=bool)
     for g in groups:
         taken[g.members] = True
     chosen = solo_candidates(traffic, taken)
-    solos = [_judge(traffic, np.array([i]), calibration.solos, calibration.null_solos) for i in chosen]
+    solos = [_judge(traffic, np.array([i]), calibration) for i in chosen]
     return _marked(groups, fdr), _marked(solos, fdr), ties
 
 
-def _judge(traffic: Traffic, members: Members, weights: Weights, null: Null) -> Candidate:
+def _judge(traffic: Traffic, members: Members, calibration: Calibration) -> Candidate:
     """Describe a group, or an account on its own, and rank it among benign ones."""
+    weights = calibration.weights(len(members), prompts=traffic.has_prompts)
+    null = calibration.null_solos if len(members) == 1 else calibration.null_groups
     scores = describe(traffic, members)
     odds = float(weights.log_odds([scores])[0])
     benign = null.log_odds(

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gauger.detect.calibration import Null, Weights, dump_weights, learn_ratios, learn_weights, parse_calibration
+from gauger.detect.calibration import (
+    CAMPAIGN,
+    Null,
+    Weights,
+    dump_weights,
+    learn_ratios,
+    learn_weights,
+    parse_calibration,
+)
 from gauger.detect.links import EDGES, LAYERS
 
 NAN = float("nan")
@@ -20,7 +28,7 @@ def learned(**means: float) -> Weights:
     rng = np.random.default_rng(1)
     campaign = np.arange(90) < 30
     scores = [{f: float(rng.normal(m * c, 1)) for f, m in means.items()} for c in campaign]
-    return learn_weights(scores, campaign.tolist())
+    return learn_weights(scores, [CAMPAIGN if c else "app" for c in campaign])
 
 
 def test_a_telling_feature_weighs_and_no_weight_is_negative() -> None:
@@ -31,6 +39,23 @@ def test_a_telling_feature_weighs_and_no_weight_is_negative() -> None:
     assert 0 <= weight["noise"] < weight["telling"] / 3
     guilty, benign = weights.log_odds([{"telling": 2.0}, {"telling": 0.0}])
     assert guilty > 0 > benign
+
+
+def test_a_rare_kind_that_looks_alike_counts_more_than_its_number() -> None:
+    """Ten apps are as loud as the campaigns; a thousand people are not. Loudness must not carry the day."""
+    rng = np.random.default_rng(5)
+    kinds = [CAMPAIGN] * 30 + ["app"] * 10 + ["chat"] * 1000
+    loud = [k != "chat" for k in kinds]
+    scores = [
+        {"loud": float(rng.normal(3 * x, 1)), "template": float(rng.normal(2 * (k == CAMPAIGN), 1))}
+        for k, x in zip(kinds, loud, strict=True)
+    ]
+    weights = learn_weights(scores, kinds)
+    by_number = learn_weights(scores, [k if k == CAMPAIGN else "honest" for k in kinds])
+    share, before = (
+        dict(zip(w.features, w.weight, strict=True))["template"] / sum(w.weight) for w in (weights, by_number)
+    )
+    assert share > before + 0.05
 
 
 def test_what_is_missing_speaks_neither_way() -> None:
@@ -44,7 +69,7 @@ def test_what_is_missing_speaks_neither_way() -> None:
 
 def test_features_that_no_benign_group_has_are_dropped() -> None:
     scores = [{"x": float(i), "rare": NAN if i < 20 else 1.0} for i in range(30)]
-    weights = learn_weights(scores, [i >= 20 for i in range(30)])
+    weights = learn_weights(scores, [CAMPAIGN if i >= 20 else "chat" for i in range(30)])
     assert weights.features == ("x",)
 
 
@@ -59,13 +84,16 @@ def test_the_files_keep_what_was_learned() -> None:
     body = {
         "ratios": {layer: [0.0] * (len(EDGES) + 1) for layer in LAYERS},
         "groups": dump_weights(weights),
+        "groups_unread": dump_weights(learned(noise=1.0)),
         "solos": dump_weights(learned(telling=1.0)),
     }
     known = {"sides": True, "prompts": True, "kind": "chat", "telling": 0.5}
     null = null_file([{"unit": "group", "size": 4} | known, {"unit": "solo", "size": 1} | known])
     data = json.dumps(body).encode()
     read = parse_calibration(data, null)
-    assert read.groups.features == weights.features
+    assert read.groups.features == read.weights(2, prompts=True).features == weights.features
+    assert (read.weights(2, prompts=False), read.weights(1, prompts=True)) == (read.groups_unread, read.solos)
+    assert read.groups_unread.features == ("noise",)
     for name in ("center", "scale", "weight"):
         assert getattr(read.groups, name) == pytest.approx(getattr(weights, name), abs=5e-5)
     assert read.groups.intercept == pytest.approx(weights.intercept, abs=5e-5)

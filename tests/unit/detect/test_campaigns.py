@@ -38,6 +38,7 @@ def calibration(null: int = 400) -> Calibration:
     return Calibration(
         ratios={k: [0.0] + [6.0 if k == "payment" else 0.0] * len(EDGES) for k in LAYERS},
         groups=weights,
+        groups_unread=weights,
         solos=replace(weights, features=("elicit_share",)),
         null_groups=benign("shared_payment", [4] * (null // 2) + [40] * (null - null // 2)),
         null_solos=benign("elicit_share", [1] * null),

@@ -96,7 +96,7 @@ def framework(scene: Scene, n: int) -> None:
             if flat
             else arrivals.circadian(rng, np.full(total, group.zone_h[0]), scene.spec.days)
         )
-        mine = rng.permutation(_DEFAULTS)[: int(rng.integers(1, 3))]
+        mine = rng.permutation(_DEFAULTS)[: 2 if rng.random() < 0.25 else 1]
         shared = rng.random(total) < rng.choice([0.0, 0.3, 0.8])
         seed, reply = scene.english("chat", total), scene.english("passage", total)
         pick = rng.integers(400, size=total)
