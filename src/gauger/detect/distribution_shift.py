@@ -76,19 +76,16 @@ def pool_test(
 
 
 def group(traffic: Traffic, members: Members) -> GroupScores:
-    """Distance from the rest of the log, and how alike the members are among themselves."""
+    """Distance of the members' mean from the rest of the log's, in the spread of the rest."""
     means = account_means(traffic)
     known = ~np.isnan(means[:, 0])
     mine = np.zeros(traffic.size, dtype=bool)
     mine[members] = True
     inside, outside = means[known & mine], means[known & ~mine]
     if len(inside) < 3 or len(outside) < 3:
-        return {"shift": float("nan"), "alike": float("nan")}
-    within, without = (max(float(x.var(axis=0, ddof=1).sum()), 1e-12) for x in (inside, outside))
-    return {
-        "shift": float(np.sqrt(max(mean_shift(inside, outside), 0) / without)),
-        "alike": float(np.clip(np.log(without / within) / 2, -1, 3)),
-    }
+        return {"shift": float("nan")}
+    spread = max(float(outside.var(axis=0, ddof=1).sum()), 1e-12)
+    return {"shift": float(np.sqrt(max(mean_shift(inside, outside), 0) / spread))}
 
 
 def missing(traffic: Traffic) -> str:

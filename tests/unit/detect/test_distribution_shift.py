@@ -59,15 +59,6 @@ def test_power_at_ten_percent_dilution_comes_from_the_pool(traffic) -> None:
     assert binomial_log_upper(*pool, 0.5) < RARE
 
 
-def test_alike_members(traffic) -> None:
-    rng = np.random.default_rng(4)
-    sums = rng.normal(0, 1000, (40, TOPICS))
-    sums[:10] = sums[0] + rng.normal(0, 100, (10, TOPICS))
-    made = traffic(40, **{f"topic_{i}": sums[:, i] for i in range(TOPICS)})
-    assert group(made, np.arange(10))["alike"] == pytest.approx(np.log(10), abs=0.3)
-    assert group(made, np.arange(20, 30))["alike"] < 0.3
-
-
 def test_accounts_with_few_prompts_are_left_out(traffic) -> None:
     made = traffic(4, prompts=[MIN_PROMPTS - 1, MIN_PROMPTS, 50, 50], topic_0=127)
     means = account_means(made)
