@@ -282,6 +282,19 @@ def test_the_timeline_merges_bins_and_marks_the_alarm() -> None:
     assert 3 <= len(drawn["ticks"]) <= 9
 
 
+def test_drawings_reach_the_page_uncut(report: dict[str, Any]) -> None:
+    """Texts are cut at some hundred characters; a path of numbers must not be."""
+    campaign = report["campaigns"][0]
+    campaign["timeline"] = bins(160, 1)
+    names = [f"n{i}" for i in range(60)]
+    edges = [edge(a, b, 5.0, "payment") for i, a in enumerate(names) for b in names[:i]]
+    campaign["graph"] = {"nodes": [{"id": n, "exchanges": 1} for n in names], "edges": edges}
+    paths = [v for tag, k, v in Page(render_html(report)).attributes if (tag, k) == ("path", "d")]
+    assert max(p.count("h") for p in paths) == 160  # a bar each, of everyone else
+    assert max(p.count("L") for p in paths) == 180  # three edges a node
+    assert not any("more characters" in p for p in paths)
+
+
 def test_the_timeline_needs_two_points() -> None:
     assert timeline.draw(bins(1, 1), None) is None
     assert timeline.draw([], None) is None
