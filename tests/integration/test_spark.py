@@ -72,12 +72,10 @@ def scan(engine: Engine, parts: list[Path], folder: Path) -> dict[str, pa.Table]
     assigned = families.with_family(sketches, load(engine, mapping, folder / "map"))
     found = {"mapping": mapping, "assigned": engine.collect(assigned.drop("account"))}
     found["family"] = engine.collect(families.holdings(assigned, "family"))
-    found["accounts"] = engine.collect(families.family_accounts(assigned))
     found["prefix_12"] = engine.collect(families.holdings(assigned, "prefix_12"))
     keys = {
         "assigned": ["prompt_exact", "reasoning_out"],
         "mapping": ["prompt_masked"],
-        "accounts": ["family", "account"],
     }
     return {name: _sorted(t, keys.get(name, ["token", "account"])) for name, t in found.items()}
 
@@ -95,7 +93,6 @@ def test_families_are_the_templates(duck: Engine, parts: list[Path], tmp_path: P
     # All but the templates' tokens are one prompt's alone; "thanks" is held by many, but is one prompt.
     assert len(set(found["family"]["token"].to_pylist())) == 6
     assert sum(found["family"]["n"].to_pylist()) == 240
-    assert sum(found["accounts"]["n"].to_pylist()) == 370
     assert sum(found["prefix_12"]["distinct"].to_pylist()) == 240
 
 

@@ -30,8 +30,8 @@ Collect = Callable[[ir.Table], pa.Table]
 
 BAND_NAMES = tuple(f"band_{k}" for k in range(BANDS))
 AGREE = 2  # equal bands that make a link
-HOLDERS, DISTINCT = 2, 3
-"""A scaffold token is kept if at least so many accounts hold it, with so many distinct prompts."""
+DISTINCT = 3
+"""A scaffold token is kept if several accounts hold it, with together at least so many distinct prompts."""
 
 
 def documents(sketches: ir.Table) -> ir.Table:
@@ -82,11 +82,6 @@ def with_family(sketches: ir.Table, mapping: ir.Table) -> ir.Table:
     return joined.mutate(family=family).select(*sketches.columns, "family")
 
 
-def family_accounts(sketches: ir.Table) -> ir.Table:
-    """Rows (family, account, n, distinct) of ``with_family``'s table: exchanges and distinct prompts of each holder."""
-    return _held(sketches, "family")
-
-
 def holdings(sketches: ir.Table, column: str) -> ir.Table:
     """Who holds which scaffold.
 
@@ -95,7 +90,7 @@ def holdings(sketches: ir.Table, column: str) -> ir.Table:
 
     Returns:
         Rows (token, account, n, distinct): exchanges and distinct prompts of each account that uses a token,
-        for tokens that at least HOLDERS accounts use with together at least DISTINCT distinct prompts.
+        for tokens that several accounts use with together at least DISTINCT distinct prompts.
     """
     known = sketches.filter(sketches[column].notnull() & sketches.prompt_exact.notnull())
     # Most tokens are one account's alone. Dropping them first keeps the exact counts small.
@@ -103,12 +98,9 @@ def holdings(sketches: ir.Table, column: str) -> ir.Table:
     several = spread.filter(spread.low < spread.high)
     shared = known.semi_join(several, column)
     prompts = shared.group_by(column).agg(distinct=shared.prompt_exact.nunique())
-    return _held(shared.semi_join(prompts.filter(prompts["distinct"] >= DISTINCT), column), column).rename(token=column)
-
-
-def family_id(family: int) -> str:
-    """A family's name: 16 hex digits."""
-    return f"{family & (2**64 - 1):016x}"
+    kept = shared.semi_join(prompts.filter(prompts["distinct"] >= DISTINCT), column)
+    held = kept.group_by([column, "account"]).agg(n=kept.count(), distinct=kept.prompt_exact.nunique())
+    return held.rename(token=column)
 
 
 def components(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -122,11 +114,6 @@ def components(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArr
     """
     nodes, codes = np.unique(np.concatenate([left, right]), return_inverse=True)
     return nodes, nodes[_roots(codes[: len(left)], codes[len(left) :], len(nodes))]
-
-
-def _held(sketches: ir.Table, token: str) -> ir.Table:
-    known = sketches.filter(sketches[token].notnull())
-    return known.group_by([token, "account"]).agg(n=known.count(), distinct=known.prompt_exact.nunique())
 
 
 @njit(cache=True, nogil=True)

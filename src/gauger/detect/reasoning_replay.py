@@ -7,7 +7,6 @@ This links accounts (a layer of the graph) and is a Score: a team behind one gat
 
 from __future__ import annotations
 
-import ibis
 from ibis import Table, _
 
 MAX_ISSUED_TO = 16
@@ -39,9 +38,3 @@ def _blocks(sketches: Table, column: str, *, last: bool = False) -> Table:
     rows = sketches.select("account", "time", block=sketches[column].unnest())
     time = _.time.max() if last else _.time.min()
     return rows.filter(_.block.notnull()).group_by("block", "account").agg(time=time)
-
-
-def involvement(pairs: Table) -> Table:
-    """The Score of each account: (account, value), the distinct blocks it sent or had sent by others."""
-    sides = [pairs.select(account=pairs[side], n=pairs.n) for side in ("account_from", "account_to")]
-    return ibis.union(*sides).group_by("account").agg(value=_.n.sum())

@@ -90,7 +90,3 @@ def test_holdings_keep_what_several_accounts_fill_anew(rows: list[tuple[object, 
     found = ibis.duckdb.connect().to_pyarrow(families.holdings(ibis.memtable(table), "first_line")).to_pylist()
     assert {(r["account"], r["n"], r["distinct"]) for r in found} == kept
     assert all(r["token"] == 7 for r in found)
-
-
-def test_a_family_has_a_name() -> None:
-    assert (families.family_id(-1), families.family_id(255)) == ("f" * 16, "00000000000000ff")

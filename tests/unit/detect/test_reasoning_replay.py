@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import ibis
 import pyarrow as pa
 
-from gauger.detect.reasoning_replay import MAX_ISSUED_TO, involvement, replays
+from gauger.detect.reasoning_replay import MAX_ISSUED_TO, replays
 from gauger.detect.tables import SKETCHES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,9 +51,3 @@ def test_a_block_that_everyone_gets_links_nobody() -> None:
 
 def test_a_log_without_reasoning_has_no_pairs() -> None:
     assert found(("a", 0, None, None), ("b", 1, [], [])) == {}
-
-
-def test_both_sides_of_a_pair_score() -> None:
-    pairs = ibis.memtable({"account_from": ["a", "c"], "account_to": ["b", "b"], "n": [2, 1]})
-    rows = ibis.duckdb.connect().to_pyarrow(involvement(pairs)).to_pylist()
-    assert {r["account"]: r["value"] for r in rows} == {"a": 2, "b": 3, "c": 1}

@@ -45,11 +45,6 @@ def requests(
     return np.full(n, None, dtype=object), prompt, answer
 
 
-def ordinary(language: str, n: int, rng: np.random.Generator) -> Texts:
-    """n first messages of ordinary chats in one language."""
-    return load(language).expand("chat", n, rng)
-
-
 def mixed(
     kinds: tuple[str, ...],
     languages: tuple[str, ...],

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 KINDS = ("reasoning", "reconstruction", "grading", "censorship", "evolution", "agentic", "coding", "math", "knowledge")
-"""What a campaign may harvest: `gauger.model.CAPABILITIES` and coverage of knowledge."""
+"""What a campaign may harvest: `gauger.model.CAPABILITIES`, and code, maths and knowledge, which no scan reports."""
 
 DAY = 86_400.0
 MODELS = ("heron-1-mini", "heron-1", "heron-2")
