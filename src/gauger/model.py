@@ -25,7 +25,7 @@ measured beforehand. ``model``: a parametric assumption, named. The three are ne
 
 Action = Literal["allow", "mark", "degrade", "challenge", "throttle", "block"]
 
-CAPABILITIES = ("reasoning", "reconstruction", "grading", "censorship", "evolution", "agentic", "coding", "math")
+CAPABILITIES = ("reasoning", "reconstruction", "grading", "censorship", "evolution", "agentic")
 """What a campaign may be after; the vocabulary of ``Campaign.capabilities``."""
 
 

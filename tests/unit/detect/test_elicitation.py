@@ -14,6 +14,7 @@ from gauger.detect import elicitation, sketch
 from gauger.detect.elicitation import generator
 from gauger.detect.elicitation.generator import BENIGN, LANGUAGES, generate, language, parse, rules_of
 from gauger.detect.tables import ELICITATION, EVENTS
+from gauger.model import CAPABILITIES
 
 BUILT_IN = {"n", "word"}
 
@@ -39,6 +40,10 @@ def test_every_class_has_at_least_four_groups_in_every_language(code: str) -> No
     templates = language(code).templates
     assert templates.keys() == {*ELICITATION, *BENIGN}
     assert all({"terse", "polite", "role", "spec"} <= groups.keys() for groups in templates.values())
+
+
+def test_a_campaign_is_said_to_be_after_what_was_looked_for() -> None:
+    assert ELICITATION == CAPABILITIES
 
 
 def test_no_template_stands_in_two_groups() -> None:
