@@ -60,7 +60,7 @@ def test_cluster_bootstrap_covers_where_a_bootstrap_of_rows_does_not() -> None:
         x = np.repeat(rng.normal(size=clusters), size) + 0.3 * rng.normal(size=clusters * size)
         for name, groups in (("clusters", ids), ("rows", np.arange(len(x)))):
             result = bootstrap.interval(
-                lambda rows, x=x: x[rows].mean(), groups, rng=rng, resamples=200, confidence=0.9
+                lambda weights, x=x: np.average(x, weights=weights), groups, rng=rng, resamples=200, confidence=0.9
             )
             missed[name] += not result.low <= 0 <= result.high
     assert missed["clusters"] <= binom.isf(1e-6, runs, 0.1) < missed["rows"]

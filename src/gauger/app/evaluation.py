@@ -19,10 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from gauger.app.evaluation_files import ACCOUNTS, TRUTH, Row, read_report, read_rows
-from gauger.detect.evaluation import Curve, Estimate, Ints, Measure, clopper_pearson, cluster_bootstrap, rate
+from gauger.detect.evaluation import Curve, Ints, Measure, rate
+from gauger.stats import bootstrap
+from gauger.stats.tails import clopper_pearson
 
 FPRS = (0.01, 0.001, 0.0001)
 FOUND_JACCARD = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure with its interval; all None where the data cannot say (no positives, no negatives)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +117,7 @@ def evaluate(
     both = [(t, seen[t["account"]]) for t in truth if t["account"] in seen]
     positive = np.array([t["label"] == "1" for t, _ in both], dtype=bool)
     flagged = np.array([s["flagged"] == "1" for _, s in both], dtype=bool)
-    strata = _clusters([t for t, _ in both], positive)
+    clusters = _clusters([t for t, _ in both], positive)
     campaigns = _campaigns(both, scanned, report)
     measures = {
         **_ranking("", [float(s["score"]) for _, s in both], positive),
@@ -115,19 +126,16 @@ def evaluate(
         "fpr_flagged": rate(flagged, ~positive),
         "campaigns_found": _share_found([t["campaign"] for t, _ in both], campaigns),
     }
-    estimates = cluster_bootstrap(
-        list(measures.values()), strata, rng=np.random.default_rng(seed), replicates=replicates
-    )
     reported = {s["campaign"] for s in scanned} - {""}
     return Evaluation(
         schema="gauger/scan-evaluation/1",
         positives=int(positive.sum()),
         negatives=int((~positive).sum()),
-        positive_clusters=int(strata[0].max(initial=-1)) + 1,
-        negative_clusters=int(strata[1].max(initial=-1)) + 1,
+        positive_clusters=len(np.unique(clusters[positive])),
+        negative_clusters=len(np.unique(clusters[~positive])),
         without_events=len(truth) - len(both),
         without_truth=sum(s["account"] not in known for s in scanned),
-        figures=dict(zip(measures, estimates, strict=True)),
+        figures=_figures(measures, clusters, positive, seed=seed, replicates=replicates),
         kinds=_kinds([t for t, _ in both], positive, flagged),
         campaigns=campaigns,
         reported=len(reported),
@@ -143,16 +151,36 @@ def _ranking(prefix: str, score: Sequence[float], positive: npt.NDArray[np.bool_
     return {**at, f"{prefix}auprc": curve.auprc, f"{prefix}auroc": curve.auroc}
 
 
-def _clusters(truth: Sequence[Row], positive: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Cluster numbers of positives (by campaign) and negatives (by org); -1 where of the other stratum."""
-    numbers: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    out = (np.full(len(truth), -1, dtype=np.int64), np.full(len(truth), -1, dtype=np.int64))
+def _clusters(truth: Sequence[Row], positive: npt.NDArray[np.bool_]) -> Ints:
+    """A number for each positive's campaign and each negative's org, in the order of the truth."""
+    numbers: dict[tuple[bool, str], int] = {}
+    out = np.empty(len(truth), dtype=np.int64)
     for i, row in enumerate(truth):
-        stratum = 0 if positive[i] else 1
         group = row["campaign"] if positive[i] else row["org"]
         key = "g:" + group if group else "a:" + row["account"]
-        out[stratum][i] = numbers[stratum].setdefault(key, len(numbers[stratum]))
+        out[i] = numbers.setdefault((bool(positive[i]), key), len(numbers))
     return out
+
+
+def _figures(
+    measures: Mapping[str, Measure], clusters: Ints, positive: npt.NDArray[np.bool_], *, seed: int, replicates: int
+) -> dict[str, Estimate]:
+    """Each measure with its interval; campaigns and orgs are drawn apart."""
+    found = bootstrap.interval(
+        lambda weights: [measure(weights) for measure in measures.values()],
+        clusters,
+        rng=np.random.default_rng(seed),
+        strata=~positive,
+        resamples=replicates,
+    )
+    columns = zip(measures, found.estimate, found.low, found.high, strict=True)
+    return {name: _estimate(*map(float, numbers)) for name, *numbers in columns}
+
+
+def _estimate(value: float, low: float, high: float) -> Estimate:
+    if np.isnan([value, low]).any():
+        return Estimate(value=None, low=None, high=None)
+    return Estimate(value=value, low=low, high=high)
 
 
 def _share_found(names: Sequence[str], campaigns: Sequence[CampaignFound]) -> Measure:
@@ -175,7 +203,7 @@ def _kinds(
 
 
 def _kind(kind: str, label: int, flags: Sequence[bool]) -> KindRate:
-    low, high = clopper_pearson(sum(flags), len(flags))
+    low, high = (float(x) for x in clopper_pearson(sum(flags), len(flags)))
     return KindRate(kind=kind, label=label, accounts=len(flags), flagged=sum(flags), low=low, high=high)
 
 

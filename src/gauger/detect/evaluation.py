@@ -1,4 +1,4 @@
-"""How well a scan did where the truth is known: error rates, curves and intervals.
+"""How well a scan did where the truth is known: error rates and curves.
 
 All measures take integer weights, one an account, so that a bootstrap replicate is a vector of weights and
 not a copy of the data. Ties are resolved against the scan.
@@ -6,25 +6,14 @@ not a copy of the data. Ties are resolved against the scan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Measure = Callable[[Ints], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A figure with its interval; all None where the data cannot say (no positives, no negatives)."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 class Curve:
@@ -89,59 +78,3 @@ def rate(hit: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Measure:
         return float(weights[among & hit].sum() / n) if n else np.nan
 
     return measure
-
-
-def clopper_pearson(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval for a rate of which ``k`` in ``n`` were seen.
-
-    Null: none; the n units are independent and share one rate. Fails if accounts of one org go together.
-    Guarantee: covers the rate with probability >= level.  Not claimed: shortest width.
-    Source: Clopper and Pearson 1934.  Deviates: nothing.
-    """
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, k, n - k + 1)) if k else 0.0
-    high = float(stats.beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
-    return low, high
-
-
-def cluster_bootstrap(
-    measures: Sequence[Measure],
-    strata: Sequence[Ints],
-    *,
-    rng: np.random.Generator,
-    replicates: int = 1000,
-    level: float = 0.95,
-) -> list[Estimate]:
-    """Percentile intervals of measures when whole clusters are drawn anew.
-
-    Args:
-        measures: each maps weights, shape (accounts,), to a figure or NaN.
-        strata: one array for each stratum (positives, negatives), shape (accounts,): the cluster's number from 0,
-            or -1 where the account is of another stratum. Each replicate draws as many clusters as there are.
-
-    Null: none; clusters (campaigns, orgs) are exchangeable draws from those that could be.
-    Guarantee: asymptotic coverage in the number of clusters.  Not claimed: coverage with few clusters, or of a
-        rate of which nothing was seen (its interval is a point: read the exact one).
-    Source: Davison and Hinkley 1997, section 3.8.  Deviates: strata resampled apart, so that none comes out empty.
-    """
-    size = len(strata[0]) if strata else 0
-    one = np.ones(size, dtype=np.int64)
-    drawn = np.full((replicates, len(measures)), np.nan)
-    for b in range(replicates):
-        weights = np.zeros(size, dtype=np.int64)
-        for cluster in strata:
-            inside = cluster >= 0
-            clusters = int(cluster.max(initial=-1)) + 1
-            if clusters:
-                times = np.bincount(rng.integers(clusters, size=clusters), minlength=clusters)
-                weights[inside] = times[cluster[inside]]
-        drawn[b] = [measure(weights) for measure in measures]
-    return [_estimate(measure(one), column, level) for measure, column in zip(measures, drawn.T, strict=True)]
-
-
-def _estimate(value: float, column: Floats, level: float) -> Estimate:
-    column = column[~np.isnan(column)]
-    if np.isnan(value) or not len(column):
-        return Estimate(value=None, low=None, high=None)
-    low, high = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(value=float(value), low=float(low), high=float(high))

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
-from gauger.detect.evaluation import Curve, clopper_pearson, cluster_bootstrap, rate
+from gauger.detect.evaluation import Curve
 
 
 def curve(score: list[float], positive: list[int]) -> Curve:
@@ -93,50 +92,3 @@ def test_as_the_slow_twins(rows: list[tuple[int, int, int]], percent: int) -> No
     assert c.tpr_at(percent / 100, weights) == pytest.approx(slow_tpr(copies, Fraction(percent, 100)))
     assert c.auroc(weights) == pytest.approx(slow_auroc(copies))
     assert c.auprc(weights) == pytest.approx(slow_auprc(copies))
-
-
-def test_clopper_pearson_is_exact_in_the_tails() -> None:
-    assert clopper_pearson(0, 10) == (0.0, pytest.approx(1 - 0.025**0.1))
-    assert clopper_pearson(10, 10) == (pytest.approx(0.025**0.1), 1.0)
-    low, high = clopper_pearson(3, 20)
-    assert stats.binom.sf(2, 20, low) == pytest.approx(0.025)
-    assert stats.binom.cdf(3, 20, high) == pytest.approx(0.025)
-
-
-def test_bootstrap_draws_clusters_whole() -> None:
-    # Two clusters of 50: all hit, none hit. Clusters drawn whole can only give 0, 1/2 and 1.
-    hit = np.repeat([True, False], 50)
-    among = np.ones(100, dtype=bool)
-    cluster = np.repeat([0, 1], 50).astype(np.int64)
-    seen: set[float] = set()
-
-    def spy(weights: np.ndarray) -> float:
-        seen.add(value := rate(hit, among)(weights))
-        return value
-
-    [estimate] = cluster_bootstrap([spy], [cluster], rng=np.random.default_rng(1), replicates=200)
-    assert seen == {0.0, 0.5, 1.0}
-    assert (estimate.value, estimate.low, estimate.high) == (0.5, 0.0, 1.0)
-
-
-def test_bootstrap_repeats_by_its_seed_and_keeps_strata_apart() -> None:
-    positive = np.array([1] * 5 + [0] * 20, dtype=bool)
-    strata = [np.where(positive, np.arange(25), -1), np.where(positive, -1, np.arange(25) - 5)]
-    score = np.random.default_rng(0).normal(size=25) + positive
-    measures = [Curve(score, positive).auroc, lambda w: float(w[positive].sum())]
-    runs = [cluster_bootstrap(measures, strata, rng=np.random.default_rng(s), replicates=50) for s in (3, 3, 4)]
-    assert runs[0] == runs[1] != runs[2]
-    assert (runs[0][1].low, runs[0][1].high) == (5.0, 5.0)
-
-
-def test_bootstrap_covers_at_its_level() -> None:
-    # 60 clusters of 4, each all hit or none, rate 0.3: how often does the interval hold 0.3?
-    rng = np.random.default_rng(7)
-    cluster = np.repeat(np.arange(60), 4)
-    covered = 0
-    for _ in range(200):
-        hit = np.repeat(rng.random(60) < 0.3, 4)
-        [e] = cluster_bootstrap([rate(hit, np.ones(240, dtype=bool))], [cluster], rng=rng, replicates=200)
-        covered += e.low <= 0.3 <= e.high
-    # About 0.93 at this size; a bootstrap over accounts would be half as wide and cover about 0.67.
-    assert covered >= stats.binom.ppf(1e-4, 200, 0.92)

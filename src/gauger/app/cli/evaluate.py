@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gauger.app.cli.output import Output
-from gauger.app.evaluation import Evaluation, evaluate_scan
+from gauger.app.evaluation import Estimate, Evaluation, evaluate_scan
 from gauger.app.text import visible
-from gauger.detect.evaluation import Estimate
 from gauger.model import canonical_json
 
 app = typer.Typer(help="Hold a result against the truth.")
