@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gauger.detect.simulate.spec import DAY
 
 Times = NDArray[np.float64]
-_WAKING = np.array(
+WAKING = np.array(
     [1, 0.5, 0.3, 0.2, 0.2, 0.4, 1, 2, 3.5, 5, 5.5, 5.2, 4.4, 4.8, 5.2, 5, 4.6, 4, 3.8, 4, 4.4, 4, 3, 1.8]
 )
 _OFFICE = np.array([0, 0, 0, 0, 0, 0, 0.2, 1, 4, 6, 6.5, 6, 3, 5, 6.5, 6, 5, 3, 1, 0.3, 0.2, 0.1, 0, 0])
@@ -23,7 +23,7 @@ def circadian(
 ) -> Times:
     """One arrival for each entry of `zone_h` (hours east of UTC, fractions shift the owner's habits)."""
     weights = np.where(np.arange(first_day, days) % 7 >= 5, _WEEKEND[profile], 1.0)
-    hours = _OFFICE if profile == "office" else _WAKING
+    hours = _OFFICE if profile == "office" else WAKING
     day = first_day + rng.choice(len(weights), size=len(zone_h), p=weights / weights.sum())
     local = rng.choice(24, size=len(zone_h), p=hours / hours.sum()) + rng.random(len(zone_h))
     return np.asarray(day * DAY + ((local - zone_h) % 24) * 3600)

@@ -1,6 +1,7 @@
 """Worlds by the million for the scale benchmark: texts joined from pools by Arrow, one part at a time.
 
-Plainer than `simulate`: single turns only, so that a part costs a few Arrow calls.
+Plainer than `simulate`: single turns only, so that a part costs a few Arrow calls. Its people still keep their own
+hours, days and language: a crowd that never sleeps would be outside every null of honest traffic.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gauger.detect.simulate import people
+from gauger.detect.simulate.arrivals import WAKING
 from gauger.detect.simulate.grammar import LANGUAGES, Texts, load, texts
 from gauger.detect.simulate.people import SDKS, Ints
 from gauger.detect.simulate.spec import DAY, KINDS, MODELS
@@ -48,7 +50,8 @@ class BulkPlan:
 
     Attributes:
         truth: as a world's truth table. share: (accounts,) probability that an exchange is this account's.
-        campaign: (accounts,) index of the campaign, -1 for honest accounts.
+        awake: (days, 24, accounts) by what its share is multiplied in each hour of the world, float32.
+        campaign: (accounts,) index of the campaign, -1 for honest accounts. language: (accounts,) index into the pools'.
         phrases, answers: what texts are made of.
         pools: `head` and `tail` of the templates (first "" for none); `address` and `agent`, one an account.
     """
@@ -56,7 +59,9 @@ class BulkPlan:
     exchanges: int
     truth: pa.Table
     share: NDArray[np.float64]
+    awake: NDArray[np.float32]
     campaign: Ints
+    language: Ints
     phrases: Pool
     answers: Pool
     pools: dict[str, pa.Array]
@@ -83,17 +88,32 @@ def plan_bulk(exchanges: int, accounts: int, rng: np.random.Generator) -> BulkPl
         },
         schema=TRUTH,
     )
-    tongues = [load(x) for x in LANGUAGES if x != "zh"]  # which has no spaces to cut at
+    spoken = [x for x in LANGUAGES if x != "zh"]  # which has no spaces to cut at
+    tongues = [load(x) for x in spoken]
+    language, zone_h = people.tongues(rng, accounts, spoken)
     each = _POOL // len(tongues)
     return BulkPlan(
         exchanges=exchanges,
         truth=truth,
         share=volume / volume.sum(),
+        awake=_awake(campaign, zone_h, rng),
         campaign=campaign,
+        language=np.array([spoken.index(LANGUAGES[k]) for k in language]),
         phrases=_pool([_phrases(t.expand("chat", each, rng)) for t in tongues]),
         answers=_pool([t.expand("answer", each, rng).tolist() for t in tongues]),
         pools=_pools(campaign, len(sizes), rng),
     )
+
+
+def _awake(campaign: Ints, zone_h: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
+    """People sleep, and have days without a request; a harvest runs through."""
+    local = (np.arange(24)[:, None] + zone_h).astype(int) % 24
+    there = rng.random((_DAYS, len(campaign))) < rng.beta(2, 3, len(campaign))
+    there[rng.integers(_DAYS, size=len(campaign)), np.arange(len(campaign))] = True  # nobody is never there
+    awake = WAKING[local].astype(np.float32) * there[:, None, :]
+    awake /= awake.mean(axis=(0, 1))
+    awake[:, :, campaign >= 0] = 1.0
+    return awake
 
 
 def _pools(campaign: Ints, campaigns: int, rng: np.random.Generator) -> dict[str, pa.Array]:
@@ -128,10 +148,11 @@ def batches(plan: BulkPlan, part_rows: int, rng: np.random.Generator) -> Iterato
 
 def _part(plan: BulkPlan, first: int, time: Ints, rng: np.random.Generator) -> pa.Table:
     n, pools = len(time), plan.pools
-    who = rng.choice(len(plan.share), size=n, p=plan.share)
+    who = _senders(plan, time, rng)
     harvests = np.where(rng.random(n) < _HARVEST, plan.campaign[who], -1) + 1
     template = pa.array(harvests)
-    tongue = rng.integers(len(plan.phrases.cuts) - 1, size=n)
+    # A campaign's seeds are in any language.
+    tongue = np.where(plan.campaign[who] < 0, plan.language[who], rng.integers(len(plan.phrases.cuts) - 1, size=n))
     body = _jumble(plan.phrases, tongue, _PROMPT_RUNS, rng)
     prompt = pc.binary_join_element_wise(pools["head"].take(template), body, pools["tail"].take(template), _NOTHING)
     answer = _jumble(plan.answers, tongue, _ANSWERS, rng)
@@ -164,6 +185,16 @@ def _part(plan: BulkPlan, first: int, time: Ints, rng: np.random.Generator) -> p
     }
     absent = {f.name: pa.nulls(n, f.type) for f in EVENTS if f.name not in columns}
     return pa.table([(columns | absent)[f.name].cast(f.type) for f in EVENTS], schema=EVENTS)
+
+
+def _senders(plan: BulkPlan, time: Ints, rng: np.random.Generator) -> Ints:
+    """Whose each exchange is; `time` rises."""
+    hours, first = np.unique((time - _START_US) // 3_600_000_000, return_index=True)
+    who = np.empty(len(time), dtype=np.int64)
+    for hour, low, high in zip(hours.tolist(), first, [*first[1:], len(time)], strict=True):
+        share = plan.share * plan.awake[min(hour // 24, _DAYS - 1), hour % 24]
+        who[low:high] = rng.choice(len(share), size=high - low, p=share / share.sum())
+    return who
 
 
 def _jumble(pool: Pool, tongue: Ints, mean: float, rng: np.random.Generator) -> pa.Array:
