@@ -32,6 +32,7 @@ import gauger.app.report
 from gauger.app import cli
 from gauger.detect.simulate import PRESETS, Crowd, simulate
 from gauger.edge.worlds import write_world
+from tests.integration.conftest import RESULTS, Result, Run
 
 COLUMNS = ["account", "org", "exchanges", "score", "log10_e", "flagged", "campaign"]
 PROGRAM = "from gauger.app.cli import main; main()"
@@ -40,7 +41,6 @@ MARKUP = "<script>alert('owned')</script>\x1b[31m "
 NAME = "<img src=x onerror=alert(1)>"
 AUTHORISED = 6
 SKEWED = range(50, 55)
-RESULTS = {"accounts.csv", "report.json", "report.html"}
 
 
 @dataclass(frozen=True)
@@ -60,36 +60,6 @@ class World:
         """The command line."""
         sides = [a for n in ("orgs", "bans", "releases") for a in (f"--{n}", str(self.folder / f"{n}.csv"))]
         return ["scan", *map(str, logs or (self.log,)), *sides, "--out", str(out)]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a scan left behind."""
-
-    out: Path
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def accounts(self) -> list[dict[str, str]]:
-        with (self.out / "accounts.csv").open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    @property
-    def report(self) -> dict[str, Any]:
-        return json.loads((self.out / "report.json").read_bytes())
-
-    @property
-    def faults(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.out / "quarantine.jsonl").read_bytes().splitlines()]
-
-
-def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> Result:
-    """Run the program in this process, which has paid for its imports."""
-    code = cli.run(args)
-    stdout, stderr = capsys.readouterr()
-    return Result(Path(args[args.index("--out") + 1]), code, stdout, stderr)
 
 
 def hostile(lines: list[bytes], members: set[str]) -> list[bytes]:
@@ -331,7 +301,7 @@ def found(report: dict[str, Any]) -> list[Any]:
 
 
 def test_order_copies_and_a_truncated_copy_change_nothing(
-    scanned: Result, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scanned: Result, world: World, tmp_path: Path, run: Run
 ) -> None:
     half = len(world.lines) // 2
     whole = zstandard.compress(b"".join(world.lines))
@@ -342,7 +312,7 @@ def test_order_copies_and_a_truncated_copy_change_nothing(
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    got = run(world.scan(*(tmp_path / n for n in files), out=tmp_path / "out"), capsys)
+    got = run(world.scan(*(tmp_path / n for n in files), out=tmp_path / "out"))
     assert (got.out / "accounts.csv").read_bytes() == (scanned.out / "accounts.csv").read_bytes()
     assert found(got.report) == found(scanned.report)
     counted = got.report["quarantined"]["by_reason"]
@@ -352,8 +322,8 @@ def test_order_copies_and_a_truncated_copy_change_nothing(
     assert counted["duplicate id"] == sum(counted.values()) - 1 > 500
 
 
-def test_strict_stops_at_the_first_fault(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    got = run([*world.scan(out=tmp_path), "--strict"], capsys)
+def test_strict_stops_at_the_first_fault(world: World, tmp_path: Path, run: Run) -> None:
+    got = run([*world.scan(out=tmp_path), "--strict"])
     assert (got.code, got.stdout) == (2, "")
     assert f"{world.log}:3001: invalid UTF-8" in got.stderr.splitlines()[-1]
     assert not RESULTS & {p.name for p in tmp_path.iterdir()}

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
 
-from gauger.app import cli
+from tests.integration.conftest import RESULTS, Run
 
 GIANT = "many words, " * (50_000_000 // 12)
-RESULTS = {"accounts.csv", "report.json", "report.html"}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a scan said and left behind."""
-
-    out: Path
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        return json.loads((self.out / "report.json").read_bytes())
-
-
-def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> Result:
-    """Run the program in this process, which has paid for its imports."""
-    code = cli.run(args)
-    stdout, stderr = capsys.readouterr()
-    return Result(Path(args[args.index("--out") + 1]), code, stdout, stderr)
 
 
 def envoy(n: int) -> bytes:
@@ -56,9 +31,9 @@ def envoy(n: int) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def test_a_log_without_prompts_says_what_could_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_without_prompts_says_what_could_not_run(tmp_path: Path, run: Run) -> None:
     (tmp_path / "access.log").write_bytes(b"".join(map(envoy, range(300))))
-    got = run(["scan", str(tmp_path / "access.log"), "--out", str(tmp_path / "out"), "--json"], capsys)
+    got = run(["scan", str(tmp_path / "access.log"), "--out", str(tmp_path / "out"), "--json"])
     assert got.code == 0  # nothing found
     report = json.loads(got.stdout)  # one document and nothing else
     assert report == got.report
@@ -69,8 +44,7 @@ def test_a_log_without_prompts_says_what_could_not_run(tmp_path: Path, capsys: p
     assert [could[i] for i in (*needs_text, "timing")] == [False] * 4 + [True]
     assert all(bool(s["why_not"]) != s["ran"] for s in report["signals"])
     assert any("no prompts" in limit for limit in report["limits"])
-    with (got.out / "accounts.csv").open(newline="", encoding="utf-8") as file:
-        assert {r["flagged"] for r in csv.DictReader(file)} == {"0"}
+    assert {r["flagged"] for r in got.accounts} == {"0"}
 
 
 @pytest.mark.parametrize(
@@ -83,11 +57,9 @@ def test_a_log_without_prompts_says_what_could_not_run(tmp_path: Path, capsys: p
     ],
     ids=["empty", "unknown", "no-accounts", "truncated"],
 )
-def test_a_log_of_which_nothing_is_usable(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes, said: str
-) -> None:
+def test_a_log_of_which_nothing_is_usable(tmp_path: Path, run: Run, data: bytes, said: str) -> None:
     (tmp_path / "log.jsonl").write_bytes(data)
-    got = run(["scan", str(tmp_path / "log.jsonl"), "--out", str(tmp_path / "out")], capsys)
+    got = run(["scan", str(tmp_path / "log.jsonl"), "--out", str(tmp_path / "out")])
     assert (got.code, got.stdout) == (2, "")
     assert said in got.stderr.splitlines()[-1]
     assert not RESULTS & {p.name for p in got.out.iterdir()}
@@ -103,17 +75,15 @@ def test_a_log_of_which_nothing_is_usable(
         (["--nosuch"], "--nosuch"),
     ],
 )
-def test_wrong_options_are_code_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], said: str
-) -> None:
+def test_wrong_options_are_code_2(tmp_path: Path, run: Run, change: list[str], said: str) -> None:
     (tmp_path / "log.jsonl").write_bytes(envoy(1))
-    got = run(["scan", str(tmp_path / "log.jsonl"), "--out", str(tmp_path / "out"), *change], capsys)
+    got = run(["scan", str(tmp_path / "log.jsonl"), "--out", str(tmp_path / "out"), *change])
     assert (got.code, got.stdout) == (2, "")
     assert said in got.stderr.splitlines()[-1]
 
 
-def test_a_log_that_is_not_there_is_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    got = run(["scan", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "out")], capsys)
+def test_a_log_that_is_not_there_is_code_2(tmp_path: Path, run: Run) -> None:
+    got = run(["scan", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "out")])
     assert (got.code, got.stdout) == (2, "")
     assert "none.jsonl: no such file" in got.stderr
 
@@ -132,17 +102,15 @@ def chat(n: int, prompt: str) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def test_an_engine_that_fails_is_code_3_and_the_next_scan_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_engine_that_fails_is_code_3_and_the_next_scan_goes_on(tmp_path: Path, run: Run) -> None:
     log = tmp_path / "log.jsonl.zst"
     lines = [chat(n, f"What is {n} in words?") for n in range(200)]
     log.write_bytes(zstandard.compress(b"".join(lines) + chat(200, GIANT)))
     args = ["scan", str(log), "--out", str(tmp_path / "out")]
-    failed = run([*args, "--memory-gb", "0.001"], capsys)
+    failed = run([*args, "--memory-gb", "0.001"])
     assert (failed.code, failed.stdout) == (3, "")
     assert "give more memory" in failed.stderr.splitlines()[-1]
-    got = run(args, capsys)
+    got = run(args)
     assert got.code == 0
     assert "going on after 201 exchanges" in got.stderr
     assert (got.report["events"], got.report["quarantined"]["total"]) == (201, 0)  # with the prompt of 50 MB
