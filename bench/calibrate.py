@@ -37,7 +37,7 @@ from gauger.detect.calibration import (
     learn_weights,
     parse_calibration,
 )
-from gauger.detect.campaigns import account_table, candidate_groups, find, solo_candidates, weigh_ties
+from gauger.detect.campaigns import candidate_groups, find, solo_candidates, weigh_ties
 from gauger.detect.elicitation import load_model, thresholds
 from gauger.detect.families import documents, families
 from gauger.detect.links import similarities
@@ -46,6 +46,7 @@ from gauger.detect.simulate import KINDS, LANGUAGES, CampaignSpec, Crowd, WorldS
 from gauger.detect.sketch import sketch
 from gauger.detect.template_families import scaffold_matrix, shared_scaffolds
 from gauger.detect.traffic import Sides, Traffic, fold, join_sides
+from gauger.detect.verdicts import account_table
 from gauger.edge.spool import signed
 
 TARGET = Path(__file__).parents[1] / "src/gauger/detect/calibration.json"
@@ -205,7 +206,7 @@ def held_out(job: tuple[int, bool], data: bytes, null: bytes) -> list[dict[str, 
 def _figures(seen: Seen, calibration: Calibration) -> dict[str, Any]:
     traffic, campaign, kind = seen.traffic, seen.campaign, seen.kind
     groups, solos, _ = find(traffic, calibration, fdr=0.05)
-    flagged = account_table(traffic, groups, solos, fdr=0.05)["flagged"].to_numpy() == 1
+    flagged = account_table(traffic, groups, solos)["flagged"].to_numpy() == 1
     names = [c for c in np.unique(campaign) if c and (campaign == c).sum() > 1]
     best = []
     for name in names:

@@ -22,12 +22,14 @@ import numpy as np
 import pandas as pd
 
 from gauger.app.evaluation import evaluate_scan
-from gauger.app.scanning import ScanOptions, scan
+from gauger.app.options import ScanOptions
+from gauger.app.scanning import scan
 from gauger.detect import calibration as calibrations
-from gauger.detect.campaigns import account_table, find
+from gauger.detect.campaigns import find
 from gauger.detect.elicitation import thresholds
 from gauger.detect.families import documents, families
 from gauger.detect.traffic import Sides, fold
+from gauger.detect.verdicts import account_table
 from gauger.edge.engine import load, open_engine
 from gauger.edge.sides import read_bans, read_orgs
 from gauger.model import to_plain
@@ -47,7 +49,7 @@ def alone(log: Any, collect: Any, sides: Sides, truth: pd.DataFrame, keep: str, 
     kept = table.filter(~table.account.isin(others)) if others else table
     traffic = fold(kept, mapping, collect, thresholds(), sides)
     groups, solos, _ = find(traffic, calibrations.load(), fdr=fdr)
-    accounts = account_table(traffic, groups, solos, fdr=fdr).merge(truth.drop(columns="org"), on="account")
+    accounts = account_table(traffic, groups, solos).merge(truth.drop(columns="org"), on="account")
     label, flagged = accounts["label"].to_numpy(), accounts["flagged"].to_numpy() == 1
     true = set(accounts.index[accounts["campaign"] == keep])
     found = [set(g.members[flagged[g.members]]) for g in groups if g.rejected]

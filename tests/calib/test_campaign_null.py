@@ -25,6 +25,7 @@ from gauger.detect.families import documents, families
 from gauger.detect.simulate import PRESETS, World, simulate
 from gauger.detect.sketch import sketch
 from gauger.detect.traffic import Sides, Traffic, fold
+from gauger.detect.verdicts import account_table
 from gauger.edge.spool import signed
 from gauger.stats import conformal, multiple
 from gauger.stats.tails import binomial_log_upper
@@ -98,7 +99,7 @@ def judged(traffic: Traffic) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conformal, "p_values", noting)
         groups, solos, _ = campaigns.find(traffic, load(), fdr=FDR)
-    accounts = campaigns.account_table(traffic, groups, solos, fdr=FDR)
+    accounts = account_table(traffic, groups, solos)
     in_groups, alone = ({int(i) for c in found if c.rejected for i in c.members} for found in (groups, solos))
     return Outcome(
         groups=[Judged(len(g.members) < SMALL_GROUP, g.log_odds, ranked[g.log_odds], g.p) for g in groups],

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from gauger.detect.calibration import Calibration
-from gauger.detect.campaigns import GROUP_NULL, SOLO_NULL, Candidate, Ties
+from gauger.detect.campaigns import Ties
 from gauger.detect.elicited import capabilities
 from gauger.detect.links import weigh
 from gauger.detect.registry import SIGNALS
 from gauger.detect.template_families import shared_rows
 from gauger.detect.timing import STEP_NULL, step_log_e
 from gauger.detect.traffic import SCAFFOLDS, Traffic
+from gauger.detect.verdicts import GROUP_NULL, SOLO_NULL, Candidate
 from gauger.model import Campaign, Evidence, Family, Score, to_plain
 from gauger.stats import conformal
 
@@ -155,6 +156,7 @@ def campaign_body(
     traffic: Traffic,
     candidate: Candidate,
     campaign: Campaign,
+    alarm: datetime | None,
     table: pd.DataFrame,
     ties: Ties,
     ratios: Mapping[str, list[float]],
@@ -167,7 +169,7 @@ def campaign_body(
     plain["capabilities"] = [{"name": c, "share": round(shares.get(c, 0.0), 4)} for c in campaign.capabilities]
     plain["evidence"] = [evidence_body(e) for e in campaign.evidence]
     plain["value_usd"] = campaign.value_usd or None
-    plain["alarm"] = None
+    plain["alarm"] = to_plain(alarm)
     plain["timeline"] = timeline(traffic, candidate.members)
     plain["graph"] = graph(traffic, candidate.members, ties, ratios)
     return dict(plain)

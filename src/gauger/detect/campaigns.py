@@ -7,6 +7,7 @@
    conformal p-value. Benjamini-Hochberg over the groups, and over the solos, controls the false discovery rate.
 4. A member of a rejected group is flagged if its ties to the others are beyond those of the accounts
    outside: Benjamini-Hochberg again, over the group's members, at a level that pays for the choice of groups.
+5. Rejected groups that are tied to one another as by one hand are one campaign.
 
 Accounts of orgs with an authorised use are taken out before step 1 and are never flagged.
 """
@@ -16,33 +17,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gauger.detect.calibration import Calibration
 from gauger.detect.communities import MIN_MEMBERS, WeighPairs, communities
 from gauger.detect.links import CANDIDATES_PER_ACCOUNT, Ratios, candidate_pairs, similarities, weigh
-from gauger.detect.registry import describe
-from gauger.detect.signals import GroupScores, Members
+from gauger.detect.signals import Members
 from gauger.detect.tables import ELICITATION
 from gauger.detect.template_families import scaffold_matrix, shared_scaffolds
 from gauger.detect.traffic import Traffic
-from gauger.stats import calibrators, conformal, multiple
+from gauger.detect.verdicts import Candidate, joined, judge, marked
+from gauger.stats import conformal
 
 CORE = 0.2  # a member whose ties are under this share of the members' median is cut
 PRIOR = 1.5  # nats that ties must overcome: most pairs of accounts are strangers
 SOLO_PROMPTS = 30
 MAX_SOLOS = 2000
-
-GROUP_NULL = (
-    "the group is benign: its log odds are exchangeable with those of groups that the same steps form in honest traffic"
-)
-SOLO_NULL = (
-    "the account is benign: its log odds are exchangeable with those of honest accounts that pass the same screen"
-)
-MEMBER_NULL = (
-    "the account is no member: its ties to the campaign are exchangeable with those of the log's accounts outside it"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,34 +44,6 @@ class Ties:
     weight: NDArray[np.float64]
     similar: dict[str, NDArray[np.float64]]
     weigh_pairs: WeighPairs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A group that may be a campaign.
-
-    Attributes:
-        members: sorted account indices.
-        scores: every signal's description; log_odds: their weighted sum.
-        affinity: each member's mean tie to the others, nats; NaN for a solo.
-        member_p: each member's conformal p-value against the accounts outside.
-        p, n_null: conformal p-value of the group, and how many benign groups it rests on.
-        rejected: whether the false discovery procedure rejects "benign".
-    """
-
-    members: Members
-    scores: GroupScores
-    log_odds: float
-    affinity: NDArray[np.float64]
-    member_p: NDArray[np.float64]
-    p: float
-    n_null: int
-    rejected: bool = False
-
-    @property
-    def log_e(self) -> float:
-        """Natural log of the e-value that the p-value calibrates to."""
-        return float(calibrators.mixture(np.log(self.p)))
 
 
 def weigh_ties(traffic: Traffic, ratios: Ratios) -> Ties:
@@ -134,11 +96,16 @@ def solo_candidates(traffic: Traffic, taken: NDArray[np.bool_]) -> Members:
 def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[list[Candidate], list[Candidate], Ties]:
     """Find, test and mark candidates.
 
-    Null: ``GROUP_NULL`` and ``SOLO_NULL``.  Guarantee: among the groups, and among the solos, the expected share
-        of benign candidates among the rejected is <= fdr, if the null population stands for this log's benign ones.
+    Null: ``verdicts.GROUP_NULL`` and ``SOLO_NULL``.
+    Guarantee: among the groups (before they are joined), and among the solos, the expected share of benign
+        candidates among the rejected is <= fdr, if the null population stands for this log's benign ones. Averaged
+        over the rejected, the expected share of accounts flagged in a group that are no members of it is <= fdr, if
+        ``MEMBER_NULL`` holds for them.
     Not claimed: power against a campaign whose accounts share nothing that is logged.
-    Source: Vovk et al. 2005 (conformal); Bates et al. 2023 (Benjamini-Hochberg on conformal p-values).
-    Deviates: the null population is simulated honest traffic, not this provider's own.
+    Source: Vovk et al. 2005 (conformal); Bates et al. 2023 (Benjamini-Hochberg on conformal p-values); Benjamini &
+        Bogomolov 2014 (selected families are tested at fdr times the share selected).
+    Deviates: the null population is simulated honest traffic, not this provider's own. Members were chosen by the
+        very ties that are ranked, so flagging cuts loose ends; it is no proof.
 
     Returns:
         Groups, solos (all candidates, rejected or not, strongest first) and the ties.
@@ -146,72 +113,14 @@ def find(traffic: Traffic, calibration: Calibration, *, fdr: float) -> tuple[lis
     ties = weigh_ties(traffic, calibration.ratios)
     groups = []
     for members, affinity, member_p in candidate_groups(traffic, ties):
-        judged = _judge(traffic, members, calibration)
+        judged = judge(traffic, members, calibration)
         groups.append(replace(judged, affinity=affinity, member_p=member_p))
     taken = np.zeros(traffic.size, dtype=bool)
     for g in groups:
         taken[g.members] = True
     chosen = solo_candidates(traffic, taken)
-    solos = [_judge(traffic, np.array([i]), calibration) for i in chosen]
-    return _marked(groups, fdr), _marked(solos, fdr), ties
-
-
-def _judge(traffic: Traffic, members: Members, calibration: Calibration) -> Candidate:
-    """Describe a group, or an account on its own, and rank it among benign ones."""
-    weights = calibration.weights(len(members), prompts=traffic.has_prompts)
-    null = calibration.null_solos if len(members) == 1 else calibration.null_groups
-    scores = describe(traffic, members)
-    odds = float(weights.log_odds([scores])[0])
-    benign = null.log_odds(
-        weights,
-        scores,
-        size=len(members),
-        sides=traffic.sides.orgs is not None,
-        prompts=traffic.has_prompts,
-    )
-    p = float(conformal.p_values(benign, [odds])[0])
-    return Candidate(
-        members=members,
-        scores=scores,
-        log_odds=odds,
-        affinity=np.full(len(members), np.nan),
-        member_p=np.full(len(members), p),
-        p=p,
-        n_null=len(benign),
-    )
-
-
-def _marked(candidates: list[Candidate], fdr: float) -> list[Candidate]:
-    """Candidates with what Benjamini-Hochberg rejects, strongest first."""
-    rejected = multiple.bh(np.array([c.p for c in candidates]), fdr).mask
-    marked = [replace(c, rejected=bool(r)) for c, r in zip(candidates, rejected, strict=True)]
-    return sorted(marked, key=lambda c: (-c.log_odds, int(c.members[0])))
-
-
-def account_table(traffic: Traffic, groups: list[Candidate], solos: list[Candidate], *, fdr: float) -> pd.DataFrame:
-    """One row an account: account, org, exchanges, score, log10_e, flagged, candidate (index or -1).
-
-    The score ranks: log odds of the account's candidate, less what its ties fall short of the members'
-    median. log10_e is the account's own e-value: against ``MEMBER_NULL`` in a group, ``SOLO_NULL`` alone.
-
-    Guarantee: averaged over the rejected groups, the expected share of accounts flagged in a group that are
-        no members of it is <= fdr, if ``MEMBER_NULL`` holds for them.
-    Source: Benjamini & Bogomolov 2014 (selected families are tested at fdr times the share selected).
-    Deviates: the members were chosen by the very ties that are ranked, so this cuts loose ends; it is no proof.
-    """
-    rows = traffic.accounts[["account", "org"]].assign(exchanges=traffic.accounts["n"])
-    score, p, of = np.full(traffic.size, -20.0), np.ones(traffic.size), np.full(traffic.size, -1)
-    flagged = np.zeros(traffic.size, dtype=bool)
-    for k, c in enumerate([*groups, *solos]):
-        near = np.zeros(1) if len(c.members) == 1 else np.log(np.clip(c.affinity / np.median(c.affinity), 1e-6, 1.0))
-        score[c.members] = c.log_odds + near
-        p[c.members], of[c.members] = c.member_p, k
-    for family in (groups, solos):
-        chosen = [c for c in family if c.rejected]
-        for c in chosen:
-            flagged[c.members] = multiple.bh(c.member_p, fdr * len(chosen) / len(family)).mask
-    log10_e = np.asarray(calibrators.mixture(np.log(p))) / np.log(10)
-    return rows.assign(score=score, log10_e=log10_e, flagged=flagged.astype(int), candidate=of)
+    solos = [judge(traffic, np.array([i]), calibration) for i in chosen]
+    return joined(marked(groups, fdr), traffic, calibration, ties.weigh_pairs), marked(solos, fdr), ties
 
 
 def _affinity(ties: Ties, members: Members, size: int) -> NDArray[np.float64]:

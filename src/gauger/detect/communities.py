@@ -7,7 +7,7 @@ each account has only so many candidate ties, is put together again where sample
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import networkit as nk
 import numpy as np
@@ -86,7 +86,7 @@ def _merged(groups: list[Ints], a: Ints, b: Ints, weigh: WeighPairs, size: int) 
     inside = np.tile(np.arange(len(groups)), (2, 1))
     mean = np.full((len(groups), len(groups)), -np.inf)
     blocks = np.concatenate([touching, inside], axis=1)
-    mean[blocks[0], blocks[1]] = mean[blocks[1], blocks[0]] = _sampled(groups, blocks, weigh)
+    mean[blocks[0], blocks[1]] = mean[blocks[1], blocks[0]] = sampled_ties(groups, blocks, weigh)
     n = np.array([len(g) for g in groups], dtype=float)
     members = list(groups)
     while len(groups) > 1:
@@ -107,8 +107,15 @@ def _merged(groups: list[Ints], a: Ints, b: Ints, weigh: WeighPairs, size: int) 
     return [np.sort(g) for g in members if len(g)]
 
 
-def _sampled(groups: list[Ints], blocks: Ints, weigh: WeighPairs) -> Floats:
-    """Mean weight of random pairs between (or within) each pair of communities."""
+def sampled_ties(groups: Sequence[Ints], blocks: Ints, weigh: WeighPairs) -> Floats:
+    """Mean weight of random pairs between (or within) groups of accounts.
+
+    Args:
+        blocks: which groups, shape (2, k): indices of the one and of the other.
+
+    Returns:
+        nats, shape (k,).
+    """
     rng = np.random.default_rng(SEED)
     left = np.stack([rng.choice(groups[i], SAMPLE) for i in blocks[0]])
     right = np.stack([rng.choice(groups[j], SAMPLE) for j in blocks[1]])

@@ -10,8 +10,6 @@ import pytest
 from gauger.detect.calibration import Calibration, Null, Weights
 from gauger.detect.campaigns import (
     MAX_SOLOS,
-    Candidate,
-    account_table,
     authorised,
     candidate_groups,
     find,
@@ -19,6 +17,7 @@ from gauger.detect.campaigns import (
     weigh_ties,
 )
 from gauger.detect.links import EDGES, LAYERS
+from gauger.detect.verdicts import Candidate, account_table, joined, marked
 from gauger.stats import calibrators
 
 SIZE = 200
@@ -51,7 +50,7 @@ def ring(traffic, **columns):
     return traffic(SIZE, payment_hash=["card" if i in RING else None for i in range(SIZE)], **columns)
 
 
-def candidate(members: np.ndarray, *, rejected: bool, member_p: float = 0.001, p: float = 0.001) -> Candidate:
+def candidate(members: np.ndarray, *, member_p: float = 0.001, p: float = 0.001) -> Candidate:
     return Candidate(
         members=members,
         scores={},
@@ -60,7 +59,7 @@ def candidate(members: np.ndarray, *, rejected: bool, member_p: float = 0.001, p
         member_p=np.full(len(members), member_p),
         p=p,
         n_null=999,
-        rejected=rejected,
+        flagged=np.zeros(len(members), dtype=bool),
     )
 
 
@@ -72,7 +71,7 @@ def test_a_ring_is_found_tested_and_flagged(traffic) -> None:
     assert groups[0].p == 1 / 201  # of the 200 benign groups of its size
     assert groups[0].scores["shared_payment"] == 1
     assert (ties.weight == 4.5).all()  # 6 nats less the prior of 1.5
-    table = account_table(made, groups, solos, fdr=0.05)
+    table = account_table(made, groups, solos)
     assert np.flatnonzero(table["flagged"]).tolist() == RING.tolist()
 
 
@@ -80,7 +79,7 @@ def test_one_benign_look_alike_is_enough_to_acquit(traffic) -> None:
     guilty = replace(calibration(), null_groups=benign("shared_payment", [40] * 400, 1.0))
     groups, _, _ = find(ring(traffic), guilty, fdr=0.05)
     assert (groups[0].p, groups[0].rejected) == (1, False)
-    table = account_table(ring(traffic), groups, [], fdr=0.05)
+    table = account_table(ring(traffic), groups, [])
     assert table["flagged"].sum() == 0
     assert table["score"].to_numpy()[RING].min() > table["score"].to_numpy()[12:].max()  # it still ranks
 
@@ -98,7 +97,7 @@ def test_authorised_orgs_are_left_out(traffic, use: str) -> None:
     assert min(ties.a.min(), ties.b.min()) == 6
     groups, solos, _ = find(made, calibration(), fdr=0.05)
     assert groups[0].members.tolist() == list(range(6, 12))
-    assert account_table(made, groups, solos, fdr=0.05)["flagged"].to_numpy()[:6].sum() == 0
+    assert account_table(made, groups, solos)["flagged"].to_numpy()[:6].sum() == 0
 
 
 @pytest.mark.parametrize("use", [None, "", "0", "false", "No", "NONE"])
@@ -119,19 +118,42 @@ def test_a_loose_end_is_cut(traffic) -> None:
 
 def test_flagged_needs_a_rejected_candidate(traffic) -> None:
     made = traffic(SIZE)
-    groups = [candidate(np.arange(10), rejected=True), candidate(np.arange(10, 20), rejected=False)]
-    table = account_table(made, groups, [], fdr=0.05)
+    groups = marked([candidate(np.arange(10)), candidate(np.arange(10, 20), p=0.9)], 0.05)
+    table = account_table(made, groups, [])
     assert np.flatnonzero(table["flagged"]).tolist() == list(range(10))
     assert table["candidate"].tolist() == [0] * 10 + [1] * 10 + [-1] * (SIZE - 20)
     assert (table["score"][20:] < table["score"][:20].min()).all()
     assert table["log10_e"][0] == pytest.approx(float(calibrators.mixture(np.log(0.001))) / np.log(10))
 
 
-def test_within_a_group_the_level_pays_for_the_choice_of_groups(traffic) -> None:
+@pytest.mark.parametrize(
+    ("member_p", "rejected", "expected"),
+    [(0.0125, 1, 10), (0.0126, 1, 0), (0.0126, 2, 20), (0.05, 4, 40), (0.051, 4, 0)],
+)
+def test_within_a_group_the_level_pays_for_the_choice_of_groups(member_p: float, rejected: int, expected: int) -> None:
     """Of four groups one is rejected: its ten members pass together at 0.05 / 4, and not at more."""
-    for p, rejected, expected in [(0.0125, 1, 10), (0.0126, 1, 0), (0.0126, 2, 20), (0.05, 4, 40), (0.051, 4, 0)]:
-        groups = [candidate(np.arange(10) + 10 * k, rejected=k < rejected, member_p=p) for k in range(4)]
-        assert account_table(traffic(SIZE), groups, [], fdr=0.05)["flagged"].sum() == expected
+    groups = [candidate(np.arange(10) + 10 * k, member_p=member_p, p=0.001 if k < rejected else 0.9) for k in range(4)]
+    found = marked(groups, 0.05)
+    assert sum(g.rejected for g in found) == rejected
+    assert sum(g.flagged.sum() for g in found) == expected
+
+
+def test_rejected_groups_of_one_hand_are_one_campaign(traffic) -> None:
+    """A and B are tied, C is tied to neither, and D, tied to all, was not rejected."""
+    groups = [candidate(np.arange(5) + 5 * k, p=p) for k, p in enumerate((0.001, 0.004, 0.002, 0.9))]
+    hand = np.array([0, 0, 1, 0]).repeat(5)
+
+    def weigh(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.where(hand[a] == hand[b], 0.5, -0.5)
+
+    found = joined(marked(groups, 0.05), traffic(SIZE), calibration(), weigh)
+    rejected = {tuple(g.members.tolist()): g.p for g in found if g.rejected}
+    assert rejected == {tuple(range(10)): 0.004, tuple(range(10, 15)): 0.002}
+    assert [g.members.tolist() for g in found if not g.rejected] == [list(range(15, 20))]
+    whole = next(g for g in found if len(g.members) == 10)
+    assert whole.flagged.all()
+    assert whole.affinity.tolist() == [*np.linspace(1, 2, 5), *np.linspace(1, 2, 5)]
+    assert account_table(traffic(SIZE), found, [])["flagged"].sum() == 15
 
 
 def test_who_is_judged_alone(traffic) -> None:
@@ -157,4 +179,4 @@ def test_a_solo_is_held_against_benign_accounts(traffic) -> None:
     groups, solos, _ = find(made, calibration(), fdr=0.05)
     assert groups == []
     assert [(s.members.tolist(), s.p, s.rejected) for s in solos] == [([7], 1 / 401, True)]
-    assert np.flatnonzero(account_table(made, groups, solos, fdr=0.05)["flagged"]).tolist() == [7]
+    assert np.flatnonzero(account_table(made, groups, solos)["flagged"]).tolist() == [7]

@@ -51,7 +51,8 @@ class BulkPlan:
     Attributes:
         truth: as a world's truth table. share: (accounts,) probability that an exchange is this account's.
         awake: (days, 24, accounts) by what its share is multiplied in each hour of the world, float32.
-        campaign: (accounts,) index of the campaign, -1 for honest accounts. language: (accounts,) index into the pools'.
+        campaign: (accounts,) index of the campaign, -1 for honest accounts.
+        language: (accounts,) index into the pools of text.
         phrases, answers: what texts are made of.
         pools: `head` and `tail` of the templates (first "" for none); `address` and `agent`, one an account.
     """
@@ -113,7 +114,7 @@ def _awake(campaign: Ints, zone_h: NDArray[np.float64], rng: np.random.Generator
     awake = WAKING[local].astype(np.float32) * there[:, None, :]
     awake /= awake.mean(axis=(0, 1))
     awake[:, :, campaign >= 0] = 1.0
-    return awake
+    return np.asarray(awake, dtype=np.float32)
 
 
 def _pools(campaign: Ints, campaigns: int, rng: np.random.Generator) -> dict[str, pa.Array]:
