@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from gauger.app.evaluation import evaluate_scan
-from gauger.app.scanning import ScanOptions, scan
+from gauger.app.options import ScanOptions
+from gauger.app.scanning import scan
 from gauger.edge.worlds import write_bulk
 
 DONE = "truth.csv"  # written last

@@ -234,14 +234,14 @@ def test_evaluate_finds_the_campaigns(scanned: Result, world: World, capsys: pyt
 
 SLOWLY = """
 import functools, time
-from gauger.app import scanning
-scanning.PART_ROWS = 1000
-scanning.read_logs = functools.partial(scanning.read_logs, batch_rows=500)
-append = scanning.Spool.append
+from gauger.app import ingest
+ingest.PART_ROWS = 1000
+ingest.read_logs = functools.partial(ingest.read_logs, batch_rows=500)
+append = ingest.Spool.append
 def slowly(*args):
     append(*args)
     time.sleep(0.3)
-scanning.Spool.append = slowly
+ingest.Spool.append = slowly
 """
 
 

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from gauger.app.findings import moment
 from gauger.detect.calibration import Calibration
 from gauger.detect.campaigns import find
-from gauger.detect.traffic import Collect, Sides, Traffic, epoch_s, fold
+from gauger.detect.traffic import Collect, Traffic, epoch_s, fold
 
 DAY_S = 86_400
 MOSTLY = 0.5  # a group found early is a campaign's if at least this share of it is
@@ -23,7 +23,6 @@ MOSTLY = 0.5  # a group found early is a campaign's if at least this share of it
 def alarm_times(
     log: tuple[ir.Table, ir.Table],
     collect: Collect,
-    sides: Sides,
     thresholds: dict[str, float],
     calibration: Calibration,
     campaigns: Sequence[Sequence[str]],
@@ -41,7 +40,7 @@ def alarm_times(
         if not left:
             break
         progress(f"replaying the log up to {moment(cut):%Y-%m-%d}; {len(left)} campaigns without an alarm yet")
-        seen = fold(table.filter(epoch_s(table.time) < cut), mapping, collect, thresholds, sides)
+        seen = fold(table.filter(epoch_s(table.time) < cut), mapping, collect, thresholds, whole.sides)
         if not seen.size:
             continue
         groups, _, _ = find(seen, calibration, fdr=fdr)

@@ -16,8 +16,8 @@ from typing import Any
 import ibis.expr.types as ir
 import pandas as pd
 
+from gauger.app.body import Log, report_body
 from gauger.app.ingest import ingest
-from gauger.app.judging import Log, judge
 from gauger.app.options import Progress, ScanOptions
 from gauger.app.report import render_html
 from gauger.detect.elicitation import thresholds
@@ -53,7 +53,7 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
         log = _log(engine, engine.table(spool.paths()), work)
         traffic = fold(*log, engine.collect, thresholds(), known)
         progress(f"weighing {traffic.size:,} accounts")
-        body, accounts = judge(options, traffic, files, engine, log, created, progress)
+        body, accounts = report_body(options, traffic, files, engine, log, created, progress)
     finally:
         engine.close()
     _write(options.out, body, accounts)

@@ -11,7 +11,7 @@ import typer
 
 from gauger.app.cli.scan import say, show
 from gauger.app.evaluation import evaluate_scan
-from gauger.app.scanning import ScanOptions
+from gauger.app.options import ScanOptions
 from gauger.app.scanning import scan as run_scan
 from gauger.detect.simulate import PRESETS
 from gauger.detect.simulate import simulate as play

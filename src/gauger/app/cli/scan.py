@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from gauger.app.cli.output import Output
+from gauger.app.options import ScanOptions
 from gauger.app.report import summary_table
-from gauger.app.scanning import ScanOptions
 from gauger.app.scanning import scan as run_scan
 from gauger.app.text import visible
 from gauger.model import canonical_json
