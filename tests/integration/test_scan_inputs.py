@@ -71,7 +71,9 @@ def test_a_log_of_which_nothing_is_usable(tmp_path: Path, run: Run, data: bytes,
         (["--fdr", "1"], "--fdr"),
         (["--engine", "oracle"], "duckdb, spark"),
         (["--format", "oracle"], "unknown log format"),
-        (["--orgs", "nowhere.csv"], "nowhere.csv"),
+        (["--memory-gb", "0"], "--memory-gb"),
+        (["--orgs", "nowhere.csv"], "nowhere.csv: cannot be read: No such file"),
+        (["--mapping", "nowhere.toml"], "nowhere.toml: the mapping cannot be read"),
         (["--nosuch"], "--nosuch"),
     ],
 )
@@ -80,6 +82,7 @@ def test_wrong_options_are_code_2(tmp_path: Path, run: Run, change: list[str], s
     got = run(["scan", str(tmp_path / "log.jsonl"), "--out", str(tmp_path / "out"), *change])
     assert (got.code, got.stdout) == (2, "")
     assert said in got.stderr.splitlines()[-1]
+    assert "exchanges read" not in got.stderr  # it is told before a long log is read
 
 
 def test_a_log_that_is_not_there_is_code_2(tmp_path: Path, run: Run) -> None:

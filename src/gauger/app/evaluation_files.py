@@ -32,7 +32,9 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
             for row in reader:
                 _check(row, columns, seen, str(path), reader.line_num)
                 rows.append(row)
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
+    except OSError as e:
+        raise InputError(f"cannot be read: {e.strerror}", source=str(path)) from e
+    except (UnicodeDecodeError, csv.Error) as e:
         raise InputError(f"cannot be read as CSV in UTF-8: {e}", source=str(path)) from e
     return rows
 

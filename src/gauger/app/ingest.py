@@ -20,7 +20,7 @@ from gauger.detect.elicitation import load_model
 from gauger.detect.sketch import sketch
 from gauger.edge.duplicates import Duplicates
 from gauger.edge.inputs import STDIN, expand
-from gauger.edge.reading import FileReport, Position, Reading, read_logs
+from gauger.edge.reading import FileReport, Position, Reading, read_logs, read_mapping
 from gauger.edge.spool import Spool
 from gauger.errors import InputError
 from gauger.model import digest
@@ -101,7 +101,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
 def _fingerprint(options: ScanOptions) -> str:
     """Names the inputs and what is made of them; another one makes a spool start anew."""
     stats = [(p, *((s.st_size, s.st_mtime_ns) if (s := _stat(p)) else ())) for p in expand(options.logs)]
-    mapping = "" if options.mapping is None else options.mapping.read_text(errors="replace")
+    mapping = "" if options.mapping is None else repr(read_mapping(options.mapping))
     said = json.dumps([__version__, calibrations.load().digest, options.format, mapping, options.strict, stats])
     return digest(said.encode())
 

@@ -24,7 +24,7 @@ from gauger.detect.elicitation import thresholds
 from gauger.detect.families import documents, families
 from gauger.detect.traffic import Sides, fold
 from gauger.edge import sides as side_tables
-from gauger.edge.engine import Engine, load, open_engine
+from gauger.edge.engine import ENGINES, Engine, load, open_engine
 from gauger.errors import ConfigError
 
 
@@ -40,6 +40,10 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
     """
     if not 0 < options.fdr < 1:
         raise ConfigError(f"--fdr is a rate between 0 and 1, not {options.fdr}")
+    if options.memory_gb <= 0:
+        raise ConfigError(f"--memory-gb is above 0, not {options.memory_gb}")
+    if options.engine not in ENGINES:  # else it is told only when all is read
+        raise ConfigError(f"unknown engine {options.engine!r}: choose one of {', '.join(ENGINES)}")
     work = options.out / "work"
     try:
         work.mkdir(parents=True, exist_ok=True)

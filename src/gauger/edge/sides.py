@@ -155,7 +155,8 @@ def _records(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 if raw.strip():
                     yield line, _load(source, line, raw)
     except (OSError, TruncatedError) as error:
-        raise InputError(f"cannot be read: {error}", source=source) from None
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be read: {reason}", source=source) from None
 
 
 def _load(source: str, line: int, raw: bytes) -> dict[str, Any]:

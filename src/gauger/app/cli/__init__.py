@@ -100,6 +100,8 @@ def _failed(error: Exception) -> int:
     code = next((code for kind, code in CODES.items() if isinstance(error, kind)), None)
     if code is not None:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
+        if isinstance(error, OSError) and error.filename:
+            text = f"{error.filename}: {error.strerror}"
     else:
         # The message of a fault may hold text from a log; its type does not.
         text = f"internal error ({type(error).__name__}); set GAUGER_DEBUG=1 to see where"

@@ -20,9 +20,9 @@ from gauger.edge.worlds import write_world
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the world and the result.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the world.")] = 11,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the world.")] = 11,
 ) -> None:
-    """Simulate two weeks of a provider's traffic with hidden campaigns in it, and find them."""
+    """Find campaigns hidden in two weeks of simulated traffic."""
     say("simulating two weeks of traffic")
     world = out / "world"
     logs = write_world(play(PRESETS["demo"], np.random.default_rng(seed)), world)

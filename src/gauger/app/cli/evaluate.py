@@ -37,7 +37,7 @@ def scan(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `gauger scan --out DIR` wrote.")],
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="CSV: account, org, kind, label (0/1), campaign.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
 ) -> int:
     """Error rates of a scan, with intervals, where the truth is known."""
     found = evaluate_scan(folder, truth, seed=seed)

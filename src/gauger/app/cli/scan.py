@@ -14,26 +14,31 @@ from gauger.app.options import ScanOptions
 from gauger.app.report import summary_table
 from gauger.app.scanning import scan as run_scan
 from gauger.app.text import visible
+from gauger.edge.formats import NAMES
 from gauger.model import canonical_json
 
 
 def scan(
-    logs: Annotated[list[str], typer.Argument(metavar="LOGS...", help="Files, folders, globs, or - for JSON lines.")],
+    logs: Annotated[list[str], typer.Argument(metavar="LOGS", help="Files, folders, globs, or - for JSON lines.")],
     out: Annotated[Path, typer.Option(help="Folder for accounts.csv, report.json and report.html.")],
-    format: Annotated[str, typer.Option(help="Log format, or auto.")] = "auto",
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = "auto",
     mapping: Annotated[Path | None, typer.Option(help="TOML mapping for --format mapped.")] = None,
     orgs: Annotated[Path | None, typer.Option(help="Orgs: org, created, plan, payment_hash, authorised_use.")] = None,
     bans: Annotated[Path | None, typer.Option(help="Bans: account, banned_at.")] = None,
     releases: Annotated[Path | None, typer.Option(help="Model releases: model, released_at.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="List prices, for logs without costs.")] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="Price list, for logs without costs: model, input_usd, output_usd.")
+    ] = None,
     fdr: Annotated[float, typer.Option(help="False discovery rate over campaigns and over accounts.")] = 0.05,
     engine: Annotated[str, typer.Option(help="duckdb, or spark.")] = "duckdb",
-    remote: Annotated[str, typer.Option(help="Spark master or Spark Connect address.")] = "",
-    memory_gb: Annotated[float, typer.Option(help="What the engine may hold before it spills to disk.")] = 4.0,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that cannot be read.")] = False,
-    keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sketches under OUT/work.")] = False,
+    remote: Annotated[str, typer.Option(help="For --engine spark: a master or a Spark Connect address.")] = "",
+    memory_gb: Annotated[float, typer.Option(help="Memory that the engine may use before it spills to disk.")] = 4.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first line that cannot be read, instead of quarantining it.")
+    ] = False,
+    keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sketches, in OUT/work.")] = False,
     alarms: Annotated[
-        bool, typer.Option("--alarms", help="Replay the log day by day for the time of each alarm.")
+        bool, typer.Option("--alarms", help="Also tell when a daily scan would first have seen each campaign.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json instead of the table.")] = False,
 ) -> int:

@@ -18,12 +18,12 @@ from gauger.errors import ConfigError
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the logs, the side tables and truth.csv.")],
     world: Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}, or bulk.")] = "standard",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world.")] = 1,
     layout: Annotated[str, typer.Option(help="litellm (JSON lines, zstd) or parquet.")] = "litellm",
-    exchanges: Annotated[int, typer.Option(help="Of a bulk world.")] = 1_000_000,
-    accounts: Annotated[int, typer.Option(help="Of a bulk world.")] = 24_000,
+    exchanges: Annotated[int, typer.Option(min=1, help="How many in a bulk world.")] = 1_000_000,
+    accounts: Annotated[int, typer.Option(min=1, help="How many in a bulk world.")] = 24_000,
 ) -> None:
-    """Write a world of honest users and campaigns, with the truth, to try a scan on."""
+    """Write simulated logs and their truth, to try a scan on."""
     if world == "bulk":
         write_bulk(out, exchanges, accounts, seed)
         say(f"{exchanges:,} exchanges of {accounts:,} accounts under {out}")
