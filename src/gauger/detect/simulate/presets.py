@@ -120,5 +120,5 @@ PRESETS: dict[str, WorldSpec] = {
     "adaptive": WorldSpec(crowd=Crowd().times(4), campaigns=_ADAPTIVE, activity=0.8),
     "benign": WorldSpec(crowd=Crowd().times(2.2), activity=0.75),
 }
-"""small: for tests, about 20 thousand exchanges. demo: 60 thousand. standard: 250 thousand, six varied campaigns.
+"""small: for tests, about 24 thousand exchanges. demo: 74 thousand. standard: 285 thousand, six varied campaigns.
 adaptive: each campaign turns one evasion knob. benign: hard negatives only."""
