@@ -20,7 +20,7 @@ _SUFFIXES = (".jsonl", ".ndjson", ".json", ".log", ".csv", ".parquet", ".pq")
 _PACKED = (".gz", ".gzip", ".zst", ".zstd")
 _ZSTD, _GZIP, _PARQUET = b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"PAR1"
 _PIECE = 1 << 20
-_ZSTD_PIECE = 512  # nothing bounds what a piece becomes: of repeated text, 512 bytes may be 16 MiB
+_ZSTD_PIECE = 2048  # nothing bounds what a piece becomes: of repeated text, 2 KiB may be 64 MiB
 _LARGEST_WINDOW = 1 << 27  # what `zstd --long` needs
 
 

@@ -16,23 +16,27 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain, islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import BinaryIO, cast
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
-from gauger.edge.formats import Decode, FieldMap, decoder
+from gauger.edge.formats import Decode, FieldMap, decoder, litellm, litellm_columns
 from gauger.edge.formats.exchange import Exchange, settle, to_batch
 from gauger.edge.formats.values import LineError
 from gauger.edge.lines import BOM, LONGEST_LINE
 from gauger.edge.quarantine import Fault, fault
+from gauger.edge.spans import Spans, find_spans
 from gauger.errors import ExchangeError
 
 OURS = "the reader failed on this line: please report it"
 _AT_HOME = 2  # blocks parsed in this process before children are worth their start
 _PIPE = 1 << 20 if sys.platform == "linux" else -1  # bytes; the default means a switch of process each 64 KiB
-_AHEAD = 2  # blocks in flight for each child
+_AHEAD = 2  # blocks in flight for each worker
+_MOST_ODD = 0.05  # of a block's lines, read one by one in a thread that others then wait for
+_COLUMNS = {litellm.NAME: litellm_columns}
 
 
 class Job(msgspec.Struct):
@@ -62,13 +66,34 @@ class Parsed(msgspec.Struct):
     tally: Tally
 
 
-def parse(job: Job, data: bytes) -> Parsed:
-    """Parse one block of lines."""
+def parse(job: Job, data: bytes, spans: Spans | None = None) -> Parsed:
+    """Parse one block of lines: in columns where its format has them, and what is odd there line by line.
+
+    Args:
+        spans: what `look` said of the block, if it was asked.
+    """
+    spans = look(job, data) if spans is None else spans
+    if spans is None:
+        return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
+    plain = _COLUMNS[job.format].read(job.source, job.line, spans)
+    odd = np.flatnonzero(spans.odd).tolist()
+    begins, ends = [0, *(spans.ends + 1).tolist()], spans.ends.tolist()
+    return _by_line(job, ((job.line + at, data[begins[at] : ends[at]]) for at in odd), plain)
+
+
+def look(job: Job, data: bytes) -> Spans | None:
+    """Where a block's values lie; None where its format has no columns."""
+    columns = _COLUMNS.get(job.format)
+    return None if columns is None else find_spans(columns.TREE, data)
+
+
+def _by_line(job: Job, numbered: Iterable[tuple[int, bytes]], others: pa.RecordBatch | None) -> Parsed:
+    """Decode these lines one by one; `others` are the block's exchanges from other lines."""
     decode = _decoder(job.format, None if job.mapping is None else msgspec.json.encode(job.mapping))
     tally = Tally([job.fault] if job.fault else [])
     found: list[Exchange] = []
     lines: list[int] = []
-    for number, line in enumerate(data.split(b"\n"), job.line):
+    for number, line in numbered:
         if not line or line.isspace():
             continue
         made = _decoded(decode, number, line, tally)
@@ -79,8 +104,16 @@ def parse(job: Job, data: bytes) -> Parsed:
             else:
                 reason = "no usable time" if exchange.account else "no account"
                 tally.faults.append(fault(number, reason, line))
-    batch, tally.skewed = settle(to_batch(job.source, lines, found))
+    if others is None or found:
+        batch = to_batch(job.source, lines, found)
+        others = batch if others is None else _in_line_order(others, batch)
+    batch, tally.skewed = settle(others)
     return Parsed(job, batch, tally)
+
+
+def _in_line_order(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
+    both = pa.concat_batches([first, second])
+    return both.take(pa.array(np.argsort(both.column("line").to_numpy(), kind="stable")))
 
 
 @lru_cache(maxsize=8)
@@ -115,17 +148,23 @@ def parse_all(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parse
         return
     following = next(stream, None)
     if following is not None:
-        yield from _parse_in_children(chain([following], stream), workers)
+        yield from _parse_ahead(chain([following], stream), workers)
 
 
-def _parse_in_children(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
-    children = [_start() for _ in range(workers)]
+def _parse_ahead(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
+    """In threads, where columns free them from the lock; blocks of which Python must read much, in children."""
+    children: list[subprocess.Popen[bytes]] = []
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    for child in children:
-        idle.put(child)
 
     def ask(job: Job, data: bytes) -> Parsed:
-        child = idle.get()
+        spans = look(job, data)
+        if spans is not None and np.mean(spans.odd) <= _MOST_ODD:
+            return parse(job, data, spans)
+        try:
+            child = idle.get_nowait()
+        except Empty:
+            child = _start()
+            children.append(child)
         try:
             return _ask(child, job, data)
         finally:
@@ -141,9 +180,10 @@ def _parse_in_children(work: Iterable[tuple[Job, bytes]], workers: int) -> Itera
         while asked:
             yield asked.popleft().result()
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)
         for child in children:
             child.kill()
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
         for child in children:
             child.communicate()
 

@@ -207,7 +207,7 @@ def converse(
     last, turns = -1, 0
     said: Any
     for message in messages:
-        role = _ROLES.get(message.role) or message.role.lower()
+        role = known_role(message.role)
         content = message.content
         if content.__class__ is not str or message.thinking_blocks or message.reasoning_content or message.type:
             content = body(message)
@@ -230,6 +230,11 @@ def converse(
     if spoken:
         exchange.turns, exchange.reasoning_in = turns, sent or None
         _digest_conversation(exchange, spoken, last)
+
+
+def known_role(role: str) -> str:
+    """The role that all vendors' names of it are read as."""
+    return _ROLES.get(role) or role.lower()
 
 
 def _is_tool_result(content: Any) -> bool:

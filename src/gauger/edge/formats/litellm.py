@@ -1,7 +1,7 @@
 """LiteLLM: `StandardLoggingPayload` as its callbacks write it, and rows of the `LiteLLM_SpendLogs` table.
 
-The fast path decodes straight into typed structs and skips all other fields; a record that does not fit
-them is decoded again, field by field.
+A line is decoded straight into typed structs, skipping all other fields; a record that does not fit them is
+decoded again, field by field. Lines that are plain never come here: see `litellm_columns`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _exchange(p: _Payload) -> Exchange:
         model=p.model or None,
         status=p.status if p.status in _STATUS else "failure",
         address=p.requester_ip_address or m.requester_ip_address or None,
-        user_agent=p.user_agent or m.user_agent or _tagged_agent(p.request_tags),
+        user_agent=p.user_agent or m.user_agent or tagged_agent(p.request_tags),
         input_tokens=p.prompt_tokens,
         output_tokens=p.completion_tokens,
         cost_usd=p.response_cost if p.response_cost is not None else p.spend,
@@ -141,7 +141,7 @@ def _metadata(value: _Metadata | str | None) -> _Metadata:
         return _Metadata()
 
 
-def _tagged_agent(tags: list[str] | str | None) -> str | None:
+def tagged_agent(tags: list[str] | str | None) -> str | None:
     """LiteLLM also tags a request with its user agent, once short and once in full."""
     if isinstance(tags, str):
         tags = tolerant(structured(tags), list[str])

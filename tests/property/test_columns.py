@@ -1,0 +1,324 @@
+"""The columns of a block equal what decoding it line by line gives, whatever stands in its lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gauger.edge import parallel
+from gauger.edge.formats import chat_columns
+from gauger.edge.formats.litellm import REDACTED
+from gauger.edge.parallel import Job, Parsed, parse
+
+# JSON text, not values: what a writer's text looks like is half of what can differ.
+BLANKS = "".join(c for c in map(chr, range(0x10000)) if c.isspace())
+WORDS = st.one_of(
+    st.sampled_from(
+        ["", " ", "Hi.", "null", "0", "true", "\0", "\u00a0x\u3000", "x\x1f", "é", "\U0001f600", "{", "[1]"]
+    ),
+    st.sampled_from([REDACTED, "sk-secret", "Bearer x", "User-Agent: curl", "System", "USER", "ASSISTANT", "İ", "ß"]),
+    st.text(max_size=12),
+    st.text(st.sampled_from(BLANKS + "aé漢"), max_size=6),
+)
+TEXTS = st.builds(lambda s, ascii: json.dumps(s, ensure_ascii=ascii), WORDS, st.booleans()).map(
+    lambda t: t.encode("utf-8", "replace").decode()
+)
+ODD_TEXTS = st.sampled_from(
+    [
+        *(r'"\ud800"', r'"\udc00x"', r'"\ud83d\u0041"', r'"\ud83d\ude00"', r'"\u0000"', r'"\/\b\f\t\r\n\""', '"\x01"'),
+        *(
+            r'"\x"',
+            r'"\u12g4"',
+            '"',
+            '"\x7f"',
+            r'"\uD83D\uDE00 \uFFFF"',
+            "'a'",
+            r'"\u00e9\u4e2d"',
+            r'"\ud83d\ud83d"',
+            '"\t"',
+        ),
+    ]
+)
+NUMBERS = st.one_of(
+    st.integers(-5, 5000).map(str),
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(["-0", "-0.0", "0.0", "1e5", "1E+2", "1e-7", "1e999", "1e-999", "01", "1.", ".5", "+1", "NaN"]),
+    st.sampled_from(
+        ["-Infinity", "12.0", "9007199254740993", "999999999999999999", "-1.5E-09", "0.1000000000000000055"]
+    ),
+    st.sampled_from(
+        ["9223372036854775807", "9223372036854775808", "9" * 30, "0." + "3" * 60, "1e99", "- 1", "1e", "0x1"]
+    ),
+)
+TIMES = st.one_of(
+    st.floats(1e9, 4e9).map(repr),
+    st.sampled_from(
+        ["1750000000", "1750000000.0000005", "1750000000.1234567", "1.75e9", "1750000000000", "3999999999.9999995"]
+    ),
+    st.sampled_from(['"2025-06-15T15:06:40Z"', '"1750000000"', "1e9", "4e9", "null", "0", "-1750000000.5", "true"]),
+)
+ATOMS = st.one_of(
+    TEXTS, ODD_TEXTS, NUMBERS, st.sampled_from(["null", "true", "false", "[]", "{}", "nul", "tru", "{,}", "[1,]"])
+)
+
+
+def array(items: list[str]) -> str:
+    return "[" + ",".join(items) + "]"
+
+
+def members(found: list[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f'"{k}": {v}' for k, v in found) + "}"
+
+
+KEYS = st.sampled_from(
+    ["id", "role", "content", "messages", "x", "é", r"\u0069d", r"a\"b", "usage", "type", "tool_calls"]
+)
+VALUES = st.recursive(
+    ATOMS,
+    lambda v: st.lists(v, max_size=3).map(array) | st.lists(st.tuples(KEYS, v), max_size=3).map(members),
+    max_leaves=8,
+)
+
+
+def mostly(plain: st.SearchStrategy[str], odd: st.SearchStrategy[str] = VALUES) -> st.SearchStrategy[str]:
+    return st.integers(0, 19).flatmap(lambda n: odd if n == 0 else plain)
+
+
+def item(fields: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[str]:
+    """An object with some of the fields, now and then one twice or an unknown one."""
+    pairs = st.one_of([st.tuples(st.just(name), mostly(values)) for name, values in fields.items()])
+    unique = st.lists(pairs, max_size=len(fields), unique_by=lambda pair: pair[0])
+    return st.builds(lambda a, b, c: members(a + b + c), unique, rare(pairs), rare(st.tuples(KEYS, VALUES)))
+
+
+def rare(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.integers(0, 9).flatmap(lambda n: st.lists(strategy, max_size=2) if n == 0 else st.just([]))
+
+
+NULL = st.just("null")
+TEXT = TEXTS | NULL
+ROLE = st.sampled_from(
+    ['"user"', '"assistant"', '"system"', '"developer"', '"tool"', '"USER"', '"Ünknown"', '""', '"us\\u0065r"']
+)
+REASONING = {
+    "reasoning_content": TEXT,
+    "thinking_blocks": NULL,
+    "type": TEXT,
+    "parts": NULL,
+    "text": NULL,
+    "summary": NULL,
+}
+MESSAGE = st.one_of(
+    st.builds(lambda r, c: members([("role", r), ("content", c)]), ROLE, TEXT),
+    item({"role": ROLE, "content": TEXT, "tool_calls": VALUES, "name": TEXT} | REASONING),
+    item({"role": ROLE, "content": TEXT, "tool_calls": NULL}),
+)
+CHOICES = st.lists(item({"message": MESSAGE, "index": NUMBERS, "text": NULL}), max_size=2).map(array)
+PARAMETERS = st.one_of(
+    st.just("{}"),
+    item(
+        {"temperature": NUMBERS, "top_p": NUMBERS, "max_tokens": NUMBERS, "stop": VALUES, "n": NUMBERS, "tools": VALUES}
+    ),
+)
+KEYED = ("user_api_key_user_id", "user_api_key_hash", "user_api_key", "user_api_key_org_id", "user_api_key_team_id")
+METADATA = item(dict.fromkeys((*KEYED, "user_api_key_end_user_id", "requester_ip_address", "user_agent"), TEXT))
+FIELDS = (
+    dict.fromkeys(
+        ("id", "call_id", "session_id", "model", "end_user", "requester_ip_address", "user_agent", "user"), TEXT
+    )
+    | dict.fromkeys(("request_id", "api_key", "team_id", "organization_id"), TEXT)
+    | dict.fromkeys(("prompt_tokens", "completion_tokens", "response_cost", "spend"), NUMBERS | NULL)
+    | {
+        "status": st.sampled_from(['"success"', '"failure"', '"timeout"', '""', "null"]),
+        "messages": st.lists(MESSAGE, max_size=6).map(array) | NULL,
+        "response": st.builds(lambda c: members([("choices", c)]), CHOICES)
+        | item({"choices": CHOICES, "text": NULL, "role": TEXT}),
+        "model_parameters": PARAMETERS,
+        "metadata": METADATA,
+        "cache_hit": st.sampled_from(["null", "true", "false", '"True"', "1"]),
+        "request_tags": st.lists(mostly(TEXTS), max_size=3).map(array) | NULL,
+        "proxy_server_request": NULL | VALUES,
+        "usage": VALUES,
+    }
+)
+WHOLE = st.builds(
+    lambda start, end, user, rest: (
+        '{"startTime": ' + start + ', "endTime": ' + end + ', "user": ' + user + ", " + rest[1:]
+    ),
+    mostly(st.floats(1e9, 4e9).map(repr), TIMES),
+    mostly(st.floats(1e9, 4e9).map(repr) | NULL, TIMES),
+    mostly(st.just('"u"'), TEXT),
+    item({k: v for k, v in FIELDS.items() if k != "user"}),
+).map(lambda t: t.replace(", }", "}"))
+SAID = st.builds(lambda r, c: members([("role", r), ("content", c)]), ROLE, TEXTS)
+TALK = st.builds(
+    lambda start, said, answer, rest: members(
+        [("startTime", start), ("user", '"u"'), ("messages", array(said))]
+        + [("response", '{"choices": [{"message": ' + a + "}]}") for a in answer]
+        + rest
+    ),
+    st.floats(1e9, 4e9).map(repr),
+    st.lists(SAID, max_size=6),
+    st.lists(SAID, max_size=1),
+    rare(st.sampled_from(sorted(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), mostly(FIELDS[name])))),
+)
+LINES = st.one_of(
+    TALK.map(str.encode),
+    TALK.map(str.encode),
+    WHOLE.map(str.encode),
+    item(FIELDS | {"startTime": TIMES, "endTime": TIMES}).map(str.encode),
+    st.tuples(WHOLE, st.integers(0, 400), st.binary(max_size=2)).map(
+        lambda t: t[0].encode()[: t[1]] + t[2] + t[0].encode()[t[1] :]
+    ),
+    st.tuples(WHOLE, st.integers(0, 400)).map(lambda t: t[0].encode()[: t[1]]),
+    st.sampled_from([b"", b" \t\r", b"\x0b", b"{}", b"[]", b"\xef\xbb\xbf{}", b"{}{}", b"\xff", b'"\xed\xa0\x80"']),
+    st.tuples(WHOLE, st.sampled_from([b"\r", b" ", b"\0", b"x", b"}", b",", b"\x0c"])).map(
+        lambda t: t[0].encode() + t[1]
+    ),
+)
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """The numbers of the lines that are decoded one by one."""
+    seen: list[int] = []
+    real = parallel._decoded
+
+    def counting(decode: Any, number: int, line: bytes, tally: Any) -> Any:
+        seen.append(number)
+        return real(decode, number, line, tally)
+
+    with mock.patch.object(parallel, "_decoded", counting):
+        yield seen
+
+
+def by_line(job: Job, data: bytes) -> Parsed:
+    with mock.patch.dict(parallel._COLUMNS, clear=True):
+        return parse(job, data)
+
+
+def same(data: bytes, first: int = 1) -> None:
+    job = Job("a log", first, data.count(b"\n") + 1, "litellm")
+    fast, slow = parse(job, data), by_line(job, data)
+    fast.batch.validate(full=True)
+    assert fast.batch.schema == slow.batch.schema
+    assert repr(fast.batch.to_pylist()) == repr(slow.batch.to_pylist())
+    assert fast.tally == slow.tally
+
+
+@settings(max_examples=400, deadline=None)
+@given(lines=st.lists(LINES, max_size=6), first=st.sampled_from([1, 7]), end=st.booleans())
+@example(
+    lines=[b'{"startTime":1.75e9,"user":"u","messages":[' + b",".join([b'{"role":"user"}'] * 200) + b"]}"],
+    first=1,
+    end=True,
+)
+@example(lines=[b'{"startTime":1.75e9,"user":"u","usage":' + b"[" * 2000 + b"]" * 2000 + b"}"], first=1, end=True)
+@example(lines=[b'{"startTime":1.75e9,"user":"u","usage":' + b"[" * 59 + b"]" * 59 + b"}"] * 2, first=1, end=True)
+def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int, end: bool) -> None:
+    same(b"\n".join(lines) + b"\n" * end, first)
+
+
+PLAIN = {
+    "id": "chatcmpl-1",
+    "startTime": 1_750_000_000.25,
+    "endTime": 1_750_000_003,
+    "status": "success",
+    "model": "teal-large",
+    "prompt_tokens": 12,
+    "completion_tokens": 7,
+    "response_cost": 1e-05,
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": 'Wo? "Köln"\n\todér 京都 \U0001f600'},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "t", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "content": '{"a": [1, 2]}', "tool_call_id": "t"},
+        {"role": "user", "content": " Danke \u3000", "name": "x"},
+    ],
+    "response": {
+        "id": "chatcmpl-1",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Dort.", "tool_calls": None},
+            }
+        ],
+        "usage": {"total_tokens": 19, "prompt_tokens_details": None},
+    },
+    "model_parameters": {"temperature": 0.2, "stop": ["\n"], "stream": False},
+    "metadata": {"user_api_key_user_id": "u", "user_api_key_hash": "88dc", "spend_logs_metadata": {"a": {}}},
+    "request_tags": ["User-Agent: curl", "User-Agent: curl/8"],
+    "cache_hit": None,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"messages": None, "response": None},
+        {"messages": [], "response": {}},
+        {
+            "messages": [{"role": "user", "content": REDACTED}],
+            "response": {"choices": [{"message": {"content": REDACTED}}]},
+        },
+        {"response": {"choices": []}},
+        {"cache_hit": True, "call_id": "c"},
+        {"cache_hit": False, "id": ""},
+        {"model_parameters": {"tools": [{"type": "function"}], "logprobs": True, "max_tokens": 10**17}},
+        {"metadata": {"user_api_key": "sk-raw", "user_api_key_team_id": "t"}, "user_agent": "x"},
+        {"endTime": None, "status": "timeout", "spend": 0.5, "response_cost": None},
+        {"usage": {"nested": [[[{"a": [1, 2.5e-3, "\\", None, True]}]]]}},
+    ],
+)
+@pytest.mark.parametrize("ascii", [True, False])
+def test_plain_lines_are_not_decoded_one_by_one(change: dict[str, Any], ascii: bool) -> None:
+    data = b"".join(json.dumps(PLAIN | {"id": f"c{n}"} | change, ensure_ascii=ascii).encode() + b"\n" for n in range(9))
+    with counted() as seen:
+        assert parse(Job("log", 1, 9, "litellm"), data).batch.num_rows == 9
+    assert seen == []
+    same(data)
+
+
+def test_only_the_odd_lines_are_decoded_and_the_rows_keep_the_order_of_the_lines() -> None:
+    odd: list[dict[str, Any]] = [
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi."}]}]},
+        {"startTime": "2025-06-15T15:06:40Z"},
+        {"metadata": {}},
+        {"prompt_tokens": "12"},
+        {"response": {"choices": [{"message": {"content": "a", "reasoning_content": "b"}}]}},
+    ]
+    lines = [json.dumps(PLAIN | {"id": f"c{n}"} | (odd[n // 3] if n % 3 == 1 else {})) for n in range(15)]
+    data = "\n".join(lines).encode()
+    with counted() as seen:
+        batch = parse(Job("log", 101, 15, "litellm"), data).batch
+    assert seen == [102, 105, 108, 111, 114]
+    assert batch.column("line").to_pylist() == [n for n in range(101, 116) if n != 108]  # 108 has no account
+    same(data)
+
+
+def test_one_invalid_byte_makes_no_plain_line_of_the_block_wrong() -> None:
+    good, other = (json.dumps(PLAIN | {"model": m}, ensure_ascii=False).encode() for m in ("plain", "é"))
+    ascii_only = json.dumps(PLAIN).encode()
+    data = b"\n".join([good, ascii_only, other.replace("é".encode(), b"\xe9"), ascii_only])
+    with counted() as seen:
+        assert parse(Job("log", 1, 4, "litellm"), data).batch.column("line").to_pylist() == [1, 2, 4]
+    assert seen == [1, 3]
+    same(data)
+
+
+def test_the_trimmed_characters_are_those_of_python() -> None:
+    assert set(chat_columns._BLANKS) == {c for c in map(chr, range(0x110000)) if c.isspace()}
