@@ -1,11 +1,10 @@
-"""Learn src/gauger/detect/calibration.json from simulated worlds.
+"""Learn src/gauger/detect/calibration.json and null.parquet from simulated worlds.
 
-    python bench/calibrate.py [--training 40] [--benign 100] [--seed 7] [--workers 2]
+    python bench/calibrate.py [--training 30] [--benign 70] [--seed 7] [--workers 2]
 
-Three sets of worlds that share nothing but the grammar: *training* worlds with random campaigns give
-the weights of ties and signals; *benign* worlds give the null population (null.parquet), and so every
-threshold; and *held-out* worlds, with campaigns again, give the figures that are printed (JSON on stdout).
-Each world is seen four times: with and without side tables, with and without prompts.
+Two sets of worlds that share nothing but the grammar: *training* worlds with random campaigns give the
+weights of ties and signals; *benign* worlds give the null population, and so every threshold. Each world is
+seen four times: with and without side tables, with and without prompts. `bench/held_out.py` judges the result.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,12 @@ import pyarrow.parquet as pq
 from gauger.detect.calibration import (
     CAMPAIGN,
     NULL_COLUMNS,
-    Calibration,
     Weights,
     dump_weights,
     learn_ratios,
     learn_weights,
-    parse_calibration,
 )
-from gauger.detect.campaigns import candidate_groups, find, solo_candidates, weigh_ties
+from gauger.detect.campaigns import candidate_groups, solo_candidates, weigh_ties
 from gauger.detect.elicitation import load_model, thresholds
 from gauger.detect.families import documents, families
 from gauger.detect.links import similarities
@@ -46,12 +44,13 @@ from gauger.detect.simulate import KINDS, LANGUAGES, CampaignSpec, Crowd, WorldS
 from gauger.detect.sketch import sketch
 from gauger.detect.template_families import scaffold_matrix, shared_scaffolds
 from gauger.detect.traffic import Sides, Traffic, fold, join_sides
-from gauger.detect.verdicts import account_table
 from gauger.edge.spool import signed
 
 TARGET = Path(__file__).parents[1] / "src/gauger/detect/calibration.json"
 NULL = TARGET.with_name("null.parquet")
 PAIRS = 4000
+WORLDS, BENIGN, HELD_OUT, HONEST = 100_000, 50_000, 90_000, 95_000
+"""Seeds a calibration seed has, and where those of benign, held-out and honest held-out worlds begin."""
 TEXT = ("system", "prompt", "answer", "context", "thread", "reasoning_in", "reasoning_out", "turns")
 
 
@@ -94,9 +93,29 @@ def random_campaign(rng: np.random.Generator, name: str) -> CampaignSpec:
     )
 
 
-def collect(expr: ir.Table) -> pa.Table:
-    """Run an expression."""
-    return expr.to_pyarrow()
+class Folding:
+    """Folds one log after another with one connection, so that each expression is compiled once."""
+
+    def __init__(self) -> None:
+        self._backend = ibis.duckdb.connect(threads=1)
+        self._compiled = cache(lambda op: self._backend.compile(op.to_expr()))
+
+    def collect(self, expr: ir.Table) -> pa.Table:
+        """Run an expression."""
+        found = self._backend.con.sql(self._compiled(expr.op())).to_arrow_table()
+        return found.cast(expr.schema().to_pyarrow())
+
+    def fold(self, events: pa.Table, sides: Sides) -> Traffic:
+        """Sketch events and fold them to accounts."""
+        weights, bias = load_model()
+        parts = [sketch(b, weights, bias) for b in events.to_batches(max_chunksize=1 << 16)]
+        self._backend.con.register("sketches", pa.Table.from_batches([signed(p) for p in parts]))
+        sketches = self._backend.table("sketches")
+        self._backend.con.register("families", families(documents(sketches), self.collect))
+        return fold(sketches, self._backend.table("families"), self.collect, thresholds(), sides)
+
+
+folding = cache(Folding)  # one a process
 
 
 def random_crowd(rng: np.random.Generator) -> Crowd:
@@ -106,20 +125,23 @@ def random_crowd(rng: np.random.Generator) -> Crowd:
     return Crowd(**(chosen | {"chat": base.chat, "authorised_synth": base.authorised_synth}))
 
 
+def random_campaigns(rng: np.random.Generator) -> tuple[CampaignSpec, ...]:
+    """The first that a world with campaigns draws."""
+    return tuple(random_campaign(rng, f"c{i}") for i in range(int(rng.integers(2, 6))))
+
+
 def world_of(job: tuple[int, bool], texts: tuple[bool, ...] = (True, False)) -> list[Seen]:
     """Simulate one world and fold it, with text and without, with side tables and without."""
     seed, guilty = job
     rng = np.random.default_rng(seed)
-    several = tuple(random_campaign(rng, f"c{i}") for i in range(int(rng.integers(2, 6)))) if guilty else ()
-    spec = WorldSpec(crowd=random_crowd(rng), activity=float(rng.uniform(0.4, 1.0)), campaigns=several)
+    several = random_campaigns(rng) if guilty else ()
+    spec = WorldSpec(crowd=random_crowd(rng), activity=float(rng.uniform(0.4, 1.6)), campaigns=several)
     world = simulate(spec, rng)
     known = Sides(orgs=world.orgs.to_pandas(), bans=world.bans.to_pandas(), releases=world.releases.to_pandas())
     truth = world.truth.to_pandas().set_index("account")
     seen = []
     for prompts in texts:
-        connection, *log = _sketched(world.events if prompts else _without_text(world.events))
-        traffic = fold(*log, collect, thresholds(), known)
-        connection.disconnect()
+        traffic = folding().fold(world.events if prompts else _without_text(world.events), known)
         label = truth.loc[traffic.accounts["account"]]
         campaign, kind = label["campaign"].fillna("").to_numpy(dtype=str), label["kind"].to_numpy(dtype=str)
         bare = replace(traffic, accounts=join_sides(traffic.accounts.copy(), Sides()), sides=Sides())
@@ -132,16 +154,6 @@ def _without_text(events: pa.Table) -> pa.Table:
         at = events.schema.get_field_index(name)
         events = events.set_column(at, events.schema.field(at), pa.nulls(len(events), events.schema.field(at).type))
     return events
-
-
-def _sketched(events: pa.Table) -> tuple[Any, ir.Table, ir.Table]:
-    weights, bias = load_model()
-    parts = [sketch(b, weights, bias) for b in events.to_batches(max_chunksize=1 << 16)]
-    connection = ibis.duckdb.connect(threads=1)
-    connection.con.register("sketches", pa.Table.from_batches([signed(p) for p in parts]))
-    sketches = connection.table("sketches")
-    connection.con.register("families", families(documents(sketches), collect))
-    return connection, sketches, connection.table("families")
 
 
 def pairs_of(seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -198,36 +210,6 @@ def merged(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
 
-def held_out(job: tuple[int, bool], data: bytes, null: bytes) -> list[dict[str, Any]]:
-    """Power and errors of the finished calibration on one more world, a row a view."""
-    return [_figures(seen, parse_calibration(data, null)) for seen in world_of(job)]
-
-
-def _figures(seen: Seen, calibration: Calibration) -> dict[str, Any]:
-    traffic, campaign, kind = seen.traffic, seen.campaign, seen.kind
-    groups, solos, _ = find(traffic, calibration, fdr=0.05)
-    flagged = account_table(traffic, groups, solos)["flagged"].to_numpy() == 1
-    names = [c for c in np.unique(campaign) if c and (campaign == c).sum() > 1]
-    best = []
-    for name in names:
-        true = set(np.flatnonzero(campaign == name))
-        found = [set(g.members[flagged[g.members]]) for g in groups if g.rejected]
-        best.append(max((len(true & f) / len(true | f) for f in found), default=0.0))
-    honest = campaign == ""
-    rejected = [c for c in (*groups, *solos) if c.rejected]
-    return {
-        "view": f"{'' if seen.sides else 'no '}sides, {'' if seen.prompts else 'no '}prompts",
-        "jaccard": best,
-        "false_rejections": sum(float((campaign[c.members] == "").mean()) > 0.5 for c in rejected),
-        "rejections": len(rejected),
-        "flagged": int(flagged[~honest].sum()),
-        "guilty": int((~honest).sum()),
-        "false_flags": int(flagged[honest].sum()),
-        "honest": int(honest.sum()),
-        "false_kinds": sorted(set(kind[honest & flagged].tolist())),
-    }
-
-
 def learned(rows: pd.DataFrame, unit: str, *, prompts: bool) -> Weights:
     """Weights from candidates that are of one side; the mixed ones teach nothing."""
     clear = rows[
@@ -250,65 +232,43 @@ def null_bytes(rows: pd.DataFrame, features: set[str]) -> bytes:
 def main() -> None:
     """Learn, write, print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--training", type=int, default=40)
-    parser.add_argument("--benign", type=int, default=100)
-    parser.add_argument("--heldout", type=int, default=12)
+    parser.add_argument("--training", type=int, default=30)
+    parser.add_argument("--benign", type=int, default=70)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=TARGET.parent)
     args = parser.parse_args()
     began = time.monotonic()
-
-    def log(text: str) -> None:
-        print(f"[{time.monotonic() - began:6.0f} s] {text}", file=sys.stderr, flush=True)
-
-    seed = args.seed * 100_000
-    training = [(seed + i, True) for i in range(args.training)]
-    benign = [(seed + 50_000 + i, False) for i in range(args.benign)]
+    first = args.seed * WORLDS
+    training = [(first + i, True) for i in range(args.training)]
+    benign = [(first + BENIGN + i, False) for i in range(args.benign)]
     with ProcessPoolExecutor(args.workers) as pool:
-
-        def each(job: Any, jobs: Any, name: str) -> list[Any]:
-            done = []
-            for result in pool.map(job, jobs):
-                done.append(result)
-                if len(done) % 10 == 0:
-                    log(f"{len(done)} of {len(jobs)} {name}")
-            return done
-
         # Ties are learned on half of the training worlds and used on the other half, as in a scan.
-        pairs = each(ties_of, training[::2], "worlds for ties")
+        pairs = each(pool, ties_of, training[::2], "worlds for ties")
         ratios = learn_ratios(merged([p[0] for p in pairs]), merged([p[1] for p in pairs]))
-        taught = pd.concat(each(partial(candidates_of, ratios=ratios), training[1::2], "worlds for weights"))
-        weights = {
-            "groups": learned(taught, "group", prompts=True),
-            "groups_unread": learned(taught, "group", prompts=False),
-            "solos": learned(taught, "solo", prompts=True),
-        }
-        null = pd.concat(each(partial(candidates_of, ratios=ratios), benign, "benign worlds"))
-        body = {"ratios": ratios} | {name: dump_weights(w) for name, w in weights.items()}
-        data = (json.dumps(body, indent=1) + "\n").encode()
-        packed = null_bytes(null, {f for w in weights.values() for f in w.features})
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / TARGET.name).write_bytes(data)
-        (args.out / NULL.name).write_bytes(packed)
-        log(f"written: {len(null)} benign candidates, {len(packed):,} bytes")
-        tests = [(seed + 90_000 + i, True) for i in range(args.heldout)]
-        figures = pd.DataFrame(
-            [f for world in each(partial(held_out, data=data, null=packed), tests, "held-out worlds") for f in world]
-        )
-    result = {"null": null.groupby(["unit", "sides", "prompts"]).size().reset_index(name="n").to_dict("records")}
-    result["seconds"] = round(time.monotonic() - began)
-    for view, rows in figures.groupby("view"):
-        jaccard = [j for found in rows["jaccard"] for j in found]
-        counts = ("rejections", "false_rejections", "flagged", "guilty", "false_flags", "honest")
-        result[str(view)] = {
-            "campaigns": len(jaccard),
-            "found_at_0.5": sum(j >= 0.5 for j in jaccard),
-            "found_at_0.8": sum(j >= 0.8 for j in jaccard),
-            **{k: int(rows[k].sum()) for k in counts},
-            "false_kinds": sorted({k for kinds in rows["false_kinds"] for k in kinds}),
-        }
-    print(json.dumps(result, indent=1))
+        taught = pd.concat(each(pool, partial(candidates_of, ratios=ratios), training[1::2], "worlds for weights"))
+        null = pd.concat(each(pool, partial(candidates_of, ratios=ratios), benign, "benign worlds"))
+    weights = {
+        "groups": learned(taught, "group", prompts=True),
+        "groups_unread": learned(taught, "group", prompts=False),
+        "solos": learned(taught, "solo", prompts=True),
+    }
+    body = {"ratios": ratios} | {name: dump_weights(w) for name, w in weights.items()}
+    packed = null_bytes(null, {f for w in weights.values() for f in w.features})
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / TARGET.name).write_text(json.dumps(body, indent=1) + "\n")
+    (args.out / NULL.name).write_bytes(packed)
+    counts = null.groupby(["unit", "sides", "prompts"]).size().reset_index(name="n").to_dict("records")
+    print(json.dumps({"null": counts, "bytes": len(packed), "seconds": round(time.monotonic() - began)}, indent=1))
+
+
+def each(pool: ProcessPoolExecutor, job: Callable[[Any], Any], jobs: Sequence[Any], name: str) -> list[Any]:
+    """The results of all jobs in order; progress on stderr."""
+    began, done = time.monotonic(), []
+    for result in pool.map(job, jobs):
+        done.append(result)
+        print(f"[{time.monotonic() - began:6.0f} s] {len(done)} of {len(jobs)} {name}", file=sys.stderr, flush=True)
+    return done
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from gauger.detect.traffic import SCAFFOLDS, Traffic
 from gauger.detect.verdicts import GROUP_NULL, SOLO_NULL, Candidate
 from gauger.model import Campaign, Evidence, Family, Score, to_plain
 from gauger.stats import conformal
+from gauger.stats.merging import Merged, mean
 
 MAX_FAMILIES = 12
 SEED = 1  # of the rotations: the same log gives the same number
@@ -55,16 +56,24 @@ def evidence_of(candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> 
 
 
 def step_evidence(traffic: Traffic, candidate: Candidate, subject: str, inputs: tuple[str, ...]) -> Evidence:
-    """Whether the members keep step: another null, so another number, never merged with the first."""
-    hours = np.asarray(traffic.hours[candidate.members].toarray(), dtype=float)
-    log_e = step_log_e(hours, traffic.start, np.random.default_rng(SEED))
+    """Whether the members keep step: another null, so another number, never merged with the first.
+
+    Groups are formed without timing but chosen with it, so the number pays for the choice: it is the mean over all
+    groups that were formed, with 0 for those that are not this campaign.
+    """
+    rng = np.random.default_rng(SEED)
+    hours = [np.asarray(traffic.hours[part].toarray(), dtype=float) for part in candidate.parts]
+    values = [Merged(null=STEP_NULL, kind="model", log_e=step_log_e(h, traffic.start, rng)) for h in hours]
+    share = 1 / candidate.among
+    others = Merged(null=STEP_NULL, kind="model", log_e=-math.inf)
+    merged = mean([*values, others], [*(share for _ in values), max(1 - share * len(values), 0.0)])
     return Evidence(
         subject=subject,
         null=STEP_NULL,
         kind="model",
         method="timing-rotation",
-        params={"draws": 999, "seed": SEED},
-        log_e=log_e,
+        params={"draws": 999, "seed": SEED, "groups": candidate.among},
+        log_e=merged.log_e,
         n=len(candidate.members),
         anytime=False,
         inputs=inputs,

@@ -48,6 +48,19 @@ def mean_shift(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> flo
     return float((gap**2 - noise).sum())
 
 
+def spread(means: NDArray[np.float64], n: NDArray[np.float64]) -> float:
+    """How far accounts differ in what they ask: the variance of their true means, unbiased, summed over dimensions.
+
+    A mean over few prompts scatters more than one over many; embeddings have length 1, so what a mean scatters by is
+    known from its own length, and is taken off. Else whoever sends much looks like everyone else who does.
+
+    Args:
+        means: account means, shape (accounts, TOPICS), at least two rows; n: prompts behind each, at least two.
+    """
+    noise = (1 - (means**2).sum(axis=1)) / (n - 1)
+    return float(means.var(axis=0, ddof=1).sum() - noise.mean())
+
+
 def pool_test(
     rows: NDArray[np.float64], mine: NDArray[np.bool_], rng: np.random.Generator, draws: int = 999
 ) -> tuple[float, float]:
@@ -76,16 +89,21 @@ def pool_test(
 
 
 def group(traffic: Traffic, members: Members) -> GroupScores:
-    """Distance of the members' mean from the rest of the log's, in the spread of the rest."""
+    """Distance of the members' mean from the rest of the log's, and how close members are to one another."""
     means = account_means(traffic)
     known = ~np.isnan(means[:, 0])
     mine = np.zeros(traffic.size, dtype=bool)
     mine[members] = True
     inside, outside = means[known & mine], means[known & ~mine]
     if len(inside) < 3 or len(outside) < 3:
-        return {"shift": float("nan")}
-    spread = max(float(outside.var(axis=0, ddof=1).sum()), 1e-12)
-    return {"shift": float(np.sqrt(max(mean_shift(inside, outside), 0) / spread))}
+        return {"shift": float("nan"), "alike": float("nan")}
+    total = max(float(outside.var(axis=0, ddof=1).sum()), 1e-12)
+    n = traffic.accounts["prompts"].to_numpy(dtype=float)
+    crowd = max(spread(outside, n[known & ~mine]), 1e-3)
+    return {
+        "shift": float(np.sqrt(max(mean_shift(inside, outside), 0) / total)),
+        "alike": -float(np.log(np.clip(spread(inside, n[known & mine]) / crowd, 0.02, 50.0))),
+    }
 
 
 def missing(traffic: Traffic) -> str:

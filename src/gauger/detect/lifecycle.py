@@ -19,6 +19,7 @@ def group(traffic: Traffic, members: Members) -> GroupScores:
         "rebirths": _rebirths(traffic, members),
         "banned": _banned(traffic, members),
         "persistent": _persistent(traffic, members),
+        "lasting": _lasting(traffic, members),
     }
 
 
@@ -78,6 +79,14 @@ def _persistent(traffic: Traffic, members: Members) -> float:
     life = (rows["last"] // DAY_S - rows["first"] // DAY_S + 1).to_numpy(dtype=float)
     long = life >= 4
     return float(np.median((rows["days"].to_numpy(dtype=float) / life)[long])) if long.any() else float("nan")
+
+
+def _lasting(traffic: Traffic, members: Members) -> float:
+    """Active days over the log's days, median over members: a crowd that met for one event is gone tomorrow."""
+    days = traffic.hours.shape[1] / 24
+    return (
+        float(np.median(traffic.accounts["days"].to_numpy(dtype=float)[members]) / days) if days >= 4 else float("nan")
+    )
 
 
 def missing(traffic: Traffic) -> str:

@@ -57,7 +57,8 @@ def step_log_e(hours: NDArray[np.float64], start: int, rng: np.random.Generator,
 
     Null: ``STEP_NULL``: rotating a member's days, independently of the others', changes nothing. A day that
         is special to everyone (a holiday, an outage, another weekend than Saturday and Sunday) breaks it too.
-    Guarantee: E[e] <= 1 under the null, if the members were not chosen by their timing.
+    Guarantee: E[e] <= 1 under the null, if the members were not chosen by their timing. A group that was chosen
+        among several by its timing divides by their number.
     Not claimed: anything about intent: a classroom keeps step as well.
     Source: Wang & Ramdas 2022 (soft-rank e-value) over circular shifts.  Deviates: nothing.
     """

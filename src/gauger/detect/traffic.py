@@ -66,6 +66,7 @@ class Traffic:
     models: pd.DataFrame = field(default_factory=pd.DataFrame)
     sides: Sides = field(default_factory=Sides)
     _by_account: dict[str, tuple[pd.DataFrame, NDArray[np.int64]]] = field(init=False, repr=False, default_factory=dict)
+    _orgs: dict[str, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -94,8 +95,10 @@ class Traffic:
 
     def org_codes(self) -> NDArray[np.int64]:
         """An integer per account that equals another's where both belong to one org."""
-        names = self.accounts["org"].where(self.accounts["org"].notna(), self.accounts["account"])
-        return np.asarray(pd.factorize(names)[0], dtype=np.int64)
+        if "codes" not in self._orgs:
+            names = self.accounts["org"].where(self.accounts["org"].notna(), self.accounts["account"])
+            self._orgs["codes"] = np.asarray(pd.factorize(names)[0], dtype=np.int64)
+        return self._orgs["codes"]
 
 
 def fold(

@@ -17,7 +17,7 @@ from gauger.detect.signals import GroupScores, Members
 from gauger.detect.traffic import Traffic
 from gauger.stats import calibrators, conformal, multiple
 
-JOIN = 0.0  # nats: mean tie between two rejected groups above which they are one campaign
+JOIN = 2.5  # nats: mean tie between two rejected groups from which they are one campaign; different ones came to 2.3
 
 GROUP_NULL = (
     "the group is benign: its log odds are exchangeable with those of groups that the same steps form in honest traffic"
@@ -42,6 +42,8 @@ class Candidate:
         p, n_null: conformal p-value of the group, and how many benign groups it rests on.
         rejected: whether the false discovery procedure rejects "benign".
         flagged: the members that are named, if it does.
+        parts: the groups as they were formed: more than one where rejected groups were joined.
+        among: how many candidates it was chosen from.
     """
 
     members: Members
@@ -52,6 +54,8 @@ class Candidate:
     p: float
     n_null: int
     flagged: NDArray[np.bool_]
+    parts: tuple[Members, ...]
+    among: int = 1
     rejected: bool = False
 
     @property
@@ -83,6 +87,7 @@ def judge(traffic: Traffic, members: Members, calibration: Calibration) -> Candi
         p=p,
         n_null=len(benign),
         flagged=np.zeros(len(members), dtype=bool),
+        parts=(members,),
     )
 
 
@@ -91,7 +96,7 @@ def marked(candidates: list[Candidate], fdr: float) -> list[Candidate]:
     rejected = multiple.bh(np.array([c.p for c in candidates]), fdr).mask
     level = fdr * rejected.sum() / max(len(candidates), 1)
     judged = [
-        replace(c, rejected=True, flagged=multiple.bh(c.member_p, level).mask) if r else c
+        replace(c, among=len(candidates), rejected=True, flagged=multiple.bh(c.member_p, level).mask) if r else c
         for c, r in zip(candidates, rejected, strict=True)
     ]
     return _strongest_first(judged)
@@ -134,6 +139,8 @@ def _whole(parts: list[Candidate], traffic: Traffic, calibration: Calibration) -
         affinity=affinity[order],
         member_p=member_p[order],
         flagged=flagged[order],
+        parts=tuple(g.members for g in parts),
+        among=worst.among,
         p=worst.p,
         n_null=worst.n_null,
         rejected=True,

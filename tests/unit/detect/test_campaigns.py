@@ -60,6 +60,7 @@ def candidate(members: np.ndarray, *, member_p: float = 0.001, p: float = 0.001)
         p=p,
         n_null=999,
         flagged=np.zeros(len(members), dtype=bool),
+        parts=(members,),
     )
 
 
@@ -144,7 +145,7 @@ def test_rejected_groups_of_one_hand_are_one_campaign(traffic) -> None:
     hand = np.array([0, 0, 1, 0]).repeat(5)
 
     def weigh(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.where(hand[a] == hand[b], 0.5, -0.5)
+        return np.where(hand[a] == hand[b], 3.0, 2.0)
 
     found = joined(marked(groups, 0.05), traffic(SIZE), calibration(), weigh)
     rejected = {tuple(g.members.tolist()): g.p for g in found if g.rejected}
@@ -152,6 +153,8 @@ def test_rejected_groups_of_one_hand_are_one_campaign(traffic) -> None:
     assert [g.members.tolist() for g in found if not g.rejected] == [list(range(15, 20))]
     whole = next(g for g in found if len(g.members) == 10)
     assert whole.flagged.all()
+    assert [p.tolist() for p in whole.parts] == [list(range(5)), list(range(5, 10))]
+    assert whole.among == 4
     assert whole.affinity.tolist() == [*np.linspace(1, 2, 5), *np.linspace(1, 2, 5)]
     assert account_table(traffic(SIZE), found, [])["flagged"].sum() == 15
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gauger.detect.distribution_shift import MIN_PROMPTS, SIGNAL, account_means, asked, group, mean_shift, pool_test
+from gauger.detect.distribution_shift import (
+    MIN_PROMPTS,
+    SIGNAL,
+    account_means,
+    asked,
+    group,
+    mean_shift,
+    pool_test,
+    spread,
+)
 from gauger.detect.tables import TOPICS
 from gauger.detect.traffic import Traffic
 from gauger.stats.tails import binomial_log_lower, binomial_log_upper
@@ -38,6 +47,38 @@ def test_a_shift_is_its_square_on_average() -> None:
     rng = np.random.default_rng(2)
     draws = [mean_shift(rng.normal(0.5, 1, (15, TOPICS)), rng.normal(size=(60, TOPICS))) for _ in range(1000)]
     assert np.mean(draws) == pytest.approx(0.25 * TOPICS, abs=6 * np.std(draws) / np.sqrt(len(draws)))
+
+
+def prompts_of(centres: np.ndarray, n: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means of n unit vectors scattered around each centre, shape (accounts, TOPICS)."""
+    drawn = [c + rng.normal(size=(k, TOPICS)) / np.sqrt(TOPICS) for c, k in zip(centres, n, strict=True)]
+    return np.array([(d / np.linalg.norm(d, axis=1, keepdims=True)).mean(axis=0) for d in drawn])
+
+
+def test_accounts_that_ask_alike_have_no_spread_however_few_their_prompts() -> None:
+    rng = np.random.default_rng(5)
+    centres = np.tile(rng.normal(size=TOPICS) / np.sqrt(TOPICS), (12, 1))
+    for low, high in ((5, 9), (200, 400)):
+        draws = []
+        for _ in range(300):
+            n = rng.integers(low, high, 12)
+            draws.append(spread(prompts_of(centres, n, rng), n.astype(float)))
+        assert abs(np.mean(draws)) < 6 * np.std(draws) / np.sqrt(len(draws))  # untouched it is some 0.09 of few prompts
+
+
+def test_alike_is_no_matter_of_volume(traffic) -> None:
+    """Loud accounts that each ask for their own thing are as little alike as quiet ones; one hand's are alike."""
+    rng = np.random.default_rng(6)
+    own = rng.normal(size=(CROWD, TOPICS)) / np.sqrt(TOPICS)
+    own[:20] = own[0]
+    n = np.full(CROWD, 10)
+    n[20:40] = 300
+    made = traffic(CROWD, prompts=n)
+    made.accounts[[f"topic_{i}" for i in range(TOPICS)]] = prompts_of(own, n, rng) * n[:, None] * 127
+    one_hand, loud, quiet = (group(made, np.arange(i, i + 20))["alike"] for i in (0, 20, 40))
+    assert one_hand > 1.5
+    assert abs(loud) < 0.3
+    assert abs(quiet) < 0.3
 
 
 def test_power_at_ten_percent_dilution_comes_from_the_pool(traffic) -> None:

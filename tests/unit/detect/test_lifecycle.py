@@ -73,6 +73,13 @@ def test_people_rest(traffic) -> None:
     assert np.isnan(group(traffic(8, last=START_S + DAY_S), np.arange(4))["persistent"])
 
 
+def test_a_crowd_that_met_once_does_not_last(traffic) -> None:
+    made = traffic(8, days=[7] * 4 + [1] * 4, last=START_S + 14 * DAY_S - 1)
+    log_days = made.hours.shape[1] / 24
+    assert group(made, np.arange(4))["lasting"] == pytest.approx(7 / log_days)
+    assert group(made, np.arange(4, 8))["lasting"] == pytest.approx(1 / log_days)
+
+
 def test_a_short_log_says_so(traffic) -> None:
     assert SIGNAL.missing(traffic(3, days=3))
     assert not SIGNAL.missing(traffic(3, days=4))
