@@ -1,6 +1,7 @@
 """How fast one zstd JSONL log becomes Arrow batches, beside a plain json.loads loop and DuckDB's read_json.
 
-Writes its own synthetic log, prints one JSON object. MB are of decompressed JSON.
+Writes its own synthetic log, prints one JSON object. MB are of decompressed JSON. The first batch is timed
+apart: it loads compiled code, once a process (a first run ever also compiles it).
 
     python bench/read_jsonl.py --megabytes 300 --workers 2
 """
@@ -120,6 +121,9 @@ def main() -> None:
         def gauger(workers: int) -> int:
             return sum(batch.num_rows for batch, _ in read_logs([path], workers=workers))
 
+        def start() -> int:
+            return next(iter(read_logs([path], workers=0)))[0].num_rows
+
         print(
             json.dumps(
                 {
@@ -129,6 +133,7 @@ def main() -> None:
                     "cores": os.cpu_count(),
                     "load_before": round(os.getloadavg()[0], 2),
                     "decompress_only": timed(lambda: sum(1 for _ in pieces(str(path))), size),
+                    "gauger_first_batch": timed(start, size),
                     f"gauger_{options.workers}_workers": timed(lambda: gauger(options.workers), size),
                     "gauger_in_process": timed(lambda: gauger(0), size),
                     "json_loads_loop": timed(lambda: naive(path), size),

@@ -1,4 +1,4 @@
-"""Parsing blocks of lines, here or in child processes.
+"""Parsing blocks of lines: in threads where formats have columns, in child processes otherwise.
 
 The children speak a framed protocol over their standard streams (JSON headers, raw lines in, Arrow IPC
 out): nothing is pickled, and the parent's ``__main__`` is never imported, so it works from any script.
@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, cast
 
@@ -32,7 +31,7 @@ from gauger.edge.spans import Spans, find_spans
 from gauger.errors import ExchangeError
 
 OURS = "the reader failed on this line: please report it"
-_AT_HOME = 2  # blocks parsed in this process before children are worth their start
+_AT_HOME = 2  # blocks that no child is started for
 _PIPE = 1 << 20 if sys.platform == "linux" else -1  # bytes; the default means a switch of process each 64 KiB
 _AHEAD = 2  # blocks in flight for each worker
 _MOST_ODD = 0.05  # of a block's lines, read one by one in a thread that others then wait for
@@ -139,52 +138,63 @@ def _decoded(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exc
 
 
 def parse_all(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
-    """Parse blocks in order; after the first few, in `workers` child processes (0: never)."""
-    stream = iter(work)
-    for job, data in islice(stream, _AT_HOME):
-        yield parse(job, data)
+    """Parse blocks in order, `workers` at a time (0: none but this thread).
+
+    Threads do it where columns free them from Python's lock. Blocks of which Python must read much go to
+    child processes, but for the first few.
+    """
     if workers < 1:
-        yield from (parse(job, data) for job, data in stream)
+        yield from (parse(job, data) for job, data in work)
         return
-    following = next(stream, None)
-    if following is not None:
-        yield from _parse_ahead(chain([following], stream), workers)
+    children = _Children()
 
-
-def _parse_ahead(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parsed]:
-    """In threads, where columns free them from the lock; blocks of which Python must read much, in children."""
-    children: list[subprocess.Popen[bytes]] = []
-    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-
-    def ask(job: Job, data: bytes) -> Parsed:
+    def parse_one(number: int, job: Job, data: bytes) -> Parsed:
         spans = look(job, data)
-        if spans is not None and np.mean(spans.odd) <= _MOST_ODD:
-            return parse(job, data, spans)
-        try:
-            child = idle.get_nowait()
-        except Empty:
-            child = _start()
-            children.append(child)
-        try:
-            return _ask(child, job, data)
-        finally:
-            idle.put(child)
+        at_home = number < _AT_HOME or (spans is not None and np.mean(spans.odd) <= _MOST_ODD)
+        return parse(job, data, spans) if at_home else children.parse(job, data)
 
     asked: deque[Future[Parsed]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
-        for job, data in work:
-            asked.append(pool.submit(ask, job, data))
+        for number, (job, data) in enumerate(work):
+            asked.append(pool.submit(parse_one, number, job, data))
             if len(asked) > workers * _AHEAD:
                 yield asked.popleft().result()
         while asked:
             yield asked.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in children:
-            child.kill()
+        children.kill()
         pool.shutdown()
-        for child in children:
+        children.close()
+
+
+class _Children:
+    """Child processes, started when all others are busy."""
+
+    def __init__(self) -> None:
+        self._all: list[subprocess.Popen[bytes]] = []
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+
+    def parse(self, job: Job, data: bytes) -> Parsed:
+        try:
+            child = self._idle.get_nowait()
+        except Empty:
+            child = _start()
+            self._all.append(child)
+        try:
+            return _ask(child, job, data)
+        finally:
+            self._idle.put(child)
+
+    def kill(self) -> None:
+        for child in self._all:
+            child.kill()
+
+    def close(self) -> None:
+        """Let go of all, also of those that were started since."""
+        self.kill()
+        for child in self._all:
             child.communicate()
 
 

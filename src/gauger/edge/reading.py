@@ -207,7 +207,7 @@ def read_logs(
         batch_rows, batch_bytes: of a batch, about: a line is never divided.
         start: lines that an interrupted run consumed, by source; they are not read again. Give the ids of
             those lines in `duplicates` too, should later lines repeat them.
-        workers: processes that parse (0: none but this one; default: one for each core).
+        workers: threads, or processes, that parse (0: none but this one; default: one for each core).
 
     Returns:
         an iterable of (batch, position) whose `files` say what was recognised and count what was read.
