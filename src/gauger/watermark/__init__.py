@@ -1,0 +1,1 @@
+"""Keyed marks in served text: keys, marking, detection, and whose outputs a model was trained on."""

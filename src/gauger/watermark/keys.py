@@ -1,0 +1,159 @@
+"""Keys: each is derived from one master key and the context that it is for.
+
+Whoever holds the master can make every key. Whoever holds one key learns nothing about another, nor about the
+master (HMAC-SHA256 is a pseudo-random function). Beside the fast keys of campaigns and accounts stands one slow
+key of all traffic, whose party is ``FLEET`` and whose epochs are long.
+
+A secret leaves a ``Key`` only by its attribute ``secret``. It has no other printed, serial or pickled form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from gauger.errors import ConfigError
+
+FLEET = "fleet"
+"""The party of the slow key. Give accounts a prefix (``account:...``), so that none can be called this."""
+
+MASTER_BYTES = 32
+SECRET_BYTES = 32
+MAX_FIELD_BYTES = 1024
+
+_DERIVE = b"gauger-key-v1"
+_COMMIT = b"gauger-commitment-v1"
+_FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyContext:
+    """What one key is for; two contexts that differ in any byte have unrelated keys.
+
+    Attributes:
+        tenant: whose deployment. party: a campaign's or an account's id, or ``FLEET``.
+        epoch: a name of the period; see ``epochs``.
+        model, tokenizer: which served model, and what its token ids mean. scheme: how the mark is laid.
+
+    Raises:
+        ConfigError: a field is blank, no text, no UTF-8, or longer than ``MAX_FIELD_BYTES``.
+    """
+
+    tenant: str
+    party: str
+    epoch: str
+    model: str
+    tokenizer: str
+    scheme: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_field(field.name, getattr(self, field.name))
+
+    def message(self) -> bytes:
+        """The fields in order, each as its length (4 bytes, big-endian) and its UTF-8; no two contexts share it."""
+        encoded = (value.encode() for value in astuple(self))
+        return b"".join(len(e).to_bytes(4, "big") + e for e in encoded)
+
+
+class Key:
+    """A derived key. Immutable; shown, compared and hashed by its ``id``, never by its secret.
+
+    Attributes:
+        context: what it is for. secret: 32 bytes; marks are laid and found with it.
+        id: ``sha256:`` and the digest of a domain tag, the context's message and the secret. It is the key's
+            public commitment: the secret's 256 bits hide the context and the secret, and SHA-256 binds both.
+
+    Raises:
+        ConfigError: a secret that is not 32 bytes.
+    """
+
+    __slots__ = ("_secret", "context", "id")
+    context: KeyContext
+    id: str
+
+    def __init__(self, context: KeyContext, secret: bytes) -> None:
+        _check_bytes("a key's secret", secret, SECRET_BYTES)
+        digest = hashlib.sha256(_COMMIT + context.message() + secret).hexdigest()
+        for name, value in (("context", context), ("id", f"sha256:{digest}"), ("_secret", bytes(secret))):
+            object.__setattr__(self, name, value)
+
+    @property
+    def secret(self) -> bytes:
+        """The 32 bytes. Do not log them, and do not put them into a record."""
+        value: bytes = self._secret  # type: ignore[attr-defined]
+        return value
+
+    def __repr__(self) -> str:
+        return f"Key({self.id})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, Key) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError("a key cannot be changed")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a key has no serial form: pass its context and derive it again")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self.__getstate__()
+
+
+def derive(master: bytes, context: KeyContext) -> Key:
+    """The key of a context: HMAC-SHA256(master, "gauger-key-v1" and the context's message).
+
+    Raises:
+        ConfigError: a master that is not 32 bytes.
+    """
+    _check_bytes("a master key", master, MASTER_BYTES)
+    return Key(context, hmac.digest(master, _DERIVE + context.message(), hashlib.sha256))
+
+
+def epochs(first: datetime, last: datetime, *, period_days: int) -> tuple[str, ...]:
+    """Names of the epochs from the one that ``first`` lies in to that of ``last``; one time gives one epoch.
+
+    Epochs of a period tile UTC from 1970-01-01. A name is the ISO 8601 interval of its first day and its length, such
+    as ``2026-01-01/P28D``: it sorts by time, and a changed period never meets an old name.
+
+    Args:
+        first, last: timezone-aware, not before 1970.
+        period_days: the rotation period: short (7 to 30 days) for campaigns, long (a year) for the fleet.
+
+    Raises:
+        ConfigError: a naive time, a time before 1970, ``last`` before ``first``, or a period outside 1 to 3,650 days.
+    """
+    if not 1 <= period_days <= 3650:
+        raise ConfigError("a rotation period has 1 to 3,650 days")
+    if first.tzinfo is None or last.tzinfo is None or not _FIRST_DAY <= first <= last:
+        raise ConfigError("an epoch needs times with a timezone, from 1970 on, the first not after the last")
+    period = timedelta(days=period_days)
+    starts = range((first - _FIRST_DAY) // period, (last - _FIRST_DAY) // period + 1)
+    return tuple(f"{_FIRST_DAY + k * period:%Y-%m-%d}/P{period_days}D" for k in starts)
+
+
+def _check_field(name: str, value: Any) -> None:
+    # Messages name the field only: who the parties are is nobody's business who reads a log.
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"a key's context needs a `{name}` that is text and not blank")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ConfigError(f"`{name}` of a key's context cannot be written as UTF-8") from None
+    if size > MAX_FIELD_BYTES:
+        raise ConfigError(f"`{name}` of a key's context has {size:,} bytes; at most {MAX_FIELD_BYTES:,} are allowed")
+
+
+def _check_bytes(what: str, value: Any, size: int) -> None:
+    if not isinstance(value, bytes):
+        raise ConfigError(f"{what} is {size} bytes; this is a {type(value).__name__}")
+    if len(value) != size:
+        raise ConfigError(f"{what} is {size} bytes; this has {len(value)}")
