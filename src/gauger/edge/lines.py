@@ -56,9 +56,9 @@ def blocks(
         size += len(piece)
         at = piece.rfind(b"\n")
         tail = tail + len(piece) if at < 0 else len(piece) - at - 1
-        if (tail < size and size >= block_bytes) or tail > longest:
+        if (tail < size and size + len(piece) > block_bytes) or tail > longest:  # before another such piece is too much
             data = b"".join(held)
-            for block in _split(data[: size - tail], line, block_bytes, block_lines):
+            for block in _split(data, size - tail, line, block_bytes, block_lines):
                 yield block
                 line += block.lines
             held, size = [data[size - tail :]], tail
@@ -69,9 +69,7 @@ def blocks(
         line += 1
     data = b"".join(held)
     torn = data[size - tail :] if cut_short else b""
-    if cut_short:
-        data = data[: size - tail]
-    for block in _split(data, line, block_bytes, block_lines):
+    for block in _split(data, len(data) - len(torn), line, block_bytes, block_lines):
         yield block
         line += block.lines
     if cut_short:
@@ -98,14 +96,14 @@ class _Overlong:
         return Fault(line, f"line longer than {LONGEST_LINE >> 20} MiB", self._sha256.hexdigest(), self._bytes)
 
 
-def _split(data: bytes, line: int, most_bytes: int, most_lines: int) -> Iterator[Block]:
-    """One block, or several where the data are large or the lines short and many."""
+def _split(data: bytes, size: int, line: int, most_bytes: int, most_lines: int) -> Iterator[Block]:
+    """The first `size` bytes as one block, or several where they are many or the lines short and many."""
     at = 0
-    while at < len(data):
-        end = len(data)
+    while at < size:
+        end = size
         if end - at > most_bytes:
             cut = data.rfind(b"\n", at, at + most_bytes)
-            cut = cut if cut >= 0 else data.find(b"\n", at + most_bytes)
+            cut = cut if cut >= 0 else data.find(b"\n", at + most_bytes, size)
             end = cut + 1 if cut >= 0 else end
         newlines = np.frombuffer(data, np.uint8, end - at, at) == ord("\n")  # numpy counts thrice as fast as bytes do
         count = int(np.count_nonzero(newlines)) + (data[end - 1] != ord("\n"))

@@ -30,11 +30,11 @@ def converse(owner: Ints, roles: pa.Array, contents: pa.Array, answers: pa.Array
 
     Args:
         owner: (messages,) the exchange of each message, ascending.
-        roles, contents: (messages,) strings; null contents are worth "".
+        roles, contents: (messages,) strings; null ones are worth "".
         answers: (exchanges,) strings, null where there is none.
     """
     count = len(answers)
-    roles, contents = per_distinct(roles, known_role, pa.string()), pc.fill_null(contents, "")
+    roles, contents = per_distinct(pc.fill_null(roles, ""), known_role, pa.string()), pc.fill_null(contents, "")
     systems, users = (pc.equal(roles, who).to_numpy(zero_copy_only=False) for who in ("system", "user"))
     last = np.full(count, -1)
     last[owner[users]] = np.flatnonzero(users)  # the last assignment stands

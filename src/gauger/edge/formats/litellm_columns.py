@@ -109,7 +109,8 @@ def read(source: str, first_line: int, spans: Spans) -> pa.RecordBatch:
 def _plain(spans: Spans) -> tuple[Columns, pa.Array, pa.Array]:
     """The lines that are not odd, after a look at what the tree cannot say, and their times."""
     at = np.flatnonzero(~spans.odd)
-    lines = Columns(spans.data, TREE.slots, spans.spans[at], spans.kinds[at])
+    lines = Columns(spans.data, TREE.slots, spans.spans, spans.kinds)
+    lines = lines.only(at) if len(at) < len(lines) else lines
     begun, ended = (lines.number(name).to_numpy(zero_copy_only=False) for name in ("startTime", "endTime"))
     account = lines.first(*_USER, *_KEY, *_ORG)[1] > NULL
     good = account & _usual(begun) & (_usual(ended) | np.isnan(ended))
@@ -166,4 +167,4 @@ def _conversation(lines: Columns, spans: Spans) -> dict[str, pa.Array]:
     answers = lines.text(_ANSWER + ".content")
     answers = pc.if_else(pc.equal(answers, REDACTED), None, answers)
     silent = (lines.kind(_ANSWER) == OBJECT) & (lines.kind(_ANSWER + ".content") <= NULL)
-    return chat_columns.converse(owner, pc.fill_null(roles, ""), contents, pc.if_else(pa.array(silent), "", answers))
+    return chat_columns.converse(owner, roles, contents, pc.if_else(pa.array(silent), "", answers))
