@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gauger.edge.formats.exchange import column
-from gauger.edge.spans import NULL, cut
+from gauger.edge.span_kernels import NULL, cut
 
 Cells = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 

@@ -20,7 +20,8 @@ from gauger.edge.formats.exchange import column
 from gauger.edge.formats.litellm import REDACTED, tagged_agent
 from gauger.edge.formats.parameters import Parameters, read_parameters
 from gauger.edge.formats.values import key_hash
-from gauger.edge.spans import ARRAY, BOOL, INTEGER, NULL, NUMBER, OBJECT, TEXT, Spans, Tree, Want
+from gauger.edge.span_kernels import ARRAY, BOOL, INTEGER, NULL, NUMBER, OBJECT, TEXT
+from gauger.edge.spans import Spans, Tree, Want
 
 _TEXT, _COUNT, _AMOUNT, _NONE = Want(TEXT | NULL), Want(INTEGER | NULL), Want(NUMBER | NULL), Want(NULL)
 _MESSAGE = {"role": Want(TEXT), "content": _TEXT, "type": Want(0)} | dict.fromkeys(
