@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from gauger.stats.betting import Bernoulli, BoundedMean, Paired, Process, Ranks, State
+from gauger.stats.betting import Bernoulli, BoundedMean, Exponential, Paired, Process, Ranks, State
 
 ALPHA, RUNS, LENGTH = 0.1, 600, 250
 BOUND = binom.isf(1e-6, RUNS, ALPHA)  # more false alarms than this: P < 1e-6 if the guarantee holds
@@ -38,6 +38,8 @@ NULLS = [
     (Bernoulli(p0=0.3), drifting),
     (Bernoulli(p0=0.3, side="less"), lambda rng: rng.random((RUNS, LENGTH)) < 0.3),
     (Bernoulli(p0=0.3, side="two-sided"), lambda rng: rng.random((RUNS, LENGTH)) < 0.3),
+    (Exponential(), lambda rng: rng.exponential(1.0, (RUNS, LENGTH))),
+    (Exponential(), lambda rng: np.minimum(rng.exponential(1.0, (RUNS, LENGTH)), rng.uniform(1, 30, (1, LENGTH)))),
     (BoundedMean(m=0.3), beta_means),
     (BoundedMean(m=0.3, side="less"), beta_means),
     (BoundedMean(m=0.3, side="two-sided"), beta_means),
@@ -62,6 +64,8 @@ def test_the_bound_bites() -> None:
     assert (hindsight >= LINE).sum() > BOUND
     off = Bernoulli(p0=0.25)
     assert (off.path(off.initial(), xs).max(-1) >= LINE).sum() > BOUND
+    slow = np.random.default_rng(12).exponential(1.2, (RUNS, LENGTH))
+    assert (Exponential().path(Exponential().initial(), slow).max(-1) >= LINE).sum() > BOUND
 
 
 def median_crossing(test: Process, draw: object, line: float, step: int, limit: int) -> float:
@@ -89,11 +93,12 @@ def test_power_on_a_faint_watermark() -> None:
     ("test", "draw", "limit"),
     [
         (Bernoulli(p0=0.5), lambda rng, shape: rng.random(shape) < 0.9, 60),
+        (Exponential(), lambda rng, shape: rng.exponential(1.5, shape), 150),
         (BoundedMean(m=0.5), lambda rng, shape: rng.beta(3, 2, shape), 250),
         (Paired(scale=2.0), lambda rng, shape: rng.normal(0.5, 1.0, shape), 200),
         (Ranks(others=9), lambda rng, shape: np.maximum(rng.integers(0, 10, shape), rng.integers(0, 10, shape)), 150),
     ],
-    ids=["bernoulli", "bounded-mean", "paired", "ranks"],
+    ids=["bernoulli", "exponential", "bounded-mean", "paired", "ranks"],
 )
 def test_power_on_plain_effects(test: Process, draw: object, limit: int) -> None:
     rng = np.random.default_rng(14)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
-from gauger.stats.betting import Bernoulli, BoundedMean, Paired, Process, Ranks
+from gauger.stats.betting import Bernoulli, BoundedMean, Exponential, Paired, Process, Ranks
 
 
 def run(test: Process, xs: list[float]) -> float:
@@ -51,6 +52,33 @@ def test_ranks_are_a_chain_of_predictions(xs: list[int]) -> None:
             counts[b] += 1
         twin += wealth / 2
     assert run(Ranks(others=5, bins=4, strengths=(2.0, 20.0)), xs) == pytest.approx(math.log(twin), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 20), max_size=30), st.sampled_from([1.0, 3.0, 50.0]))
+def test_exponential_is_an_integral_over_rates(xs: list[float], s: float) -> None:
+    n, total = len(xs), sum(xs)
+
+    def density(r: float) -> float:
+        return r ** (s - 1) * math.exp(-s * r)
+
+    top = max(min((n + s - 1) / (total + s), 1.0), 1e-9)  # where the integrand peaks: scaled, lest it underflow
+    scale = n * math.log(top) + (1 - top) * total
+    gain = quad(lambda r: density(r) * math.exp(n * math.log(r) + (1 - r) * total - scale), 0, 1, points=[top])[0]
+    twin = scale + math.log(gain / quad(density, 0, 1)[0])
+    assert run(Exponential(strengths=(s,)), xs) == pytest.approx(twin, abs=1e-6)
+
+
+def test_exponential_has_mean_one_under_its_null_and_less_inside() -> None:
+    def mean(rate: float) -> float:
+        def inner(x: float, y: float) -> float:
+            return rate**2 * math.exp(run(Exponential(strengths=(2.0, 20.0)), [x, y]) - rate * (x + y))
+
+        # The e-value depends on the sum alone, which is Gamma(2, rate).
+        return quad(lambda t: t * inner(t, 0.0), 0, np.inf, limit=200)[0]
+
+    assert mean(1.0) == pytest.approx(1.0, abs=1e-6)
+    assert mean(1.3) < 1
 
 
 @settings(max_examples=40, deadline=None)

@@ -26,7 +26,7 @@ from scipy.special import gammaln, logsumexp, xlogy
 
 from gauger.errors import ConfigError, InputError
 from gauger.stats import ArrayLike, FloatArray
-from gauger.stats.tails import beta_log_lower, beta_log_upper
+from gauger.stats.tails import beta_log_lower, beta_log_upper, gamma_log_lower
 
 Side = Literal["greater", "less", "two-sided"]
 
@@ -124,6 +124,37 @@ class Bernoulli(Process):
             after = prior + state.sums[..., None, :]
             parts = parts + tail(self.p0, after[..., 0], after[..., 1]) - tail(self.p0, prior[:, 0], prior[:, 1])
         return _log_average(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exponential(Process):
+    """Are waiting times longer than a clock of rate 1 allows?
+
+    Null: given the past, each is Exp(1), or stochastically smaller (P(x > t) <= exp(-t) for every t).
+    Guarantee: P(ever log_e >= log(1/alpha)) <= alpha.  Not claimed: the best power where the times, though longer, are
+        of another shape than exponential.
+    Source: Robbins 1970 (mixture martingales).  Deviates: the prior on the rate is an even mixture of
+        Gamma(s, s), of mean 1, over strengths s, cut to rates below 1 and renormalised; there each likelihood ratio
+        r exp((1 - r) x) grows with x, so it is a supermartingale under all of the null.
+    """
+
+    strengths: tuple[float, ...] = STRENGTHS
+
+    def __post_init__(self) -> None:
+        _check_positive("Exponential: strengths", self.strengths)
+
+    def steps(self, xs: ArrayLike) -> FloatArray:
+        times = _observations(xs)
+        if not np.all((times >= 0) & (times < np.inf)):
+            raise InputError("a waiting time must be a number of at least 0")
+        return np.stack([np.ones_like(times), times], axis=-1)
+
+    def log_e(self, state: State) -> FloatArray:
+        prior = np.asarray(self.strengths)
+        n, total = state.sums[..., 0, None], state.sums[..., 1, None]
+        shape, rate = prior + n, prior + total
+        gained = gammaln(shape) - gammaln(prior) + prior * np.log(prior) - shape * np.log(rate) + total
+        return _log_average(gained + gamma_log_lower(rate, shape) - gamma_log_lower(prior, prior))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The four e-processes: worked numbers, immutability, refusals."""
+"""The five e-processes: worked numbers, immutability, refusals."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from gauger.errors import ConfigError, InputError
-from gauger.stats.betting import Bernoulli, BoundedMean, Paired, Process, Ranks
+from gauger.stats.betting import Bernoulli, BoundedMean, Exponential, Paired, Process, Ranks
 
 PROCESSES: list[tuple[Process, list[float]]] = [
     (Bernoulli(p0=0.25), [1, 0, 1, 1]),
     (Bernoulli(p0=0.25, side="less"), [1, 0, 0, 0]),
     (Bernoulli(p0=0.25, side="two-sided"), [1, 0, 1, 1]),
+    (Exponential(), [0.5, 2.5, 7.0]),
     (BoundedMean(m=0.3), [0.9, 0.1, 1.0]),
     (BoundedMean(m=0.3, side="two-sided"), [0.9, 0.1, 0.0]),
     (Paired(scale=2.0), [-1.0, 3.5, 0.0]),
