@@ -115,7 +115,7 @@ def derive(master: bytes, context: KeyContext) -> Key:
         ConfigError: a master that is not 32 bytes.
     """
     _check_bytes("a master key", master, MASTER_BYTES)
-    return Key(context, hmac.digest(master, _DERIVE + context.message(), hashlib.sha256))
+    return Key(context, hmac.digest(master, _DERIVE + context.message(), "sha256"))
 
 
 def epochs(first: datetime, last: datetime, *, period_days: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 import gauger
-from gauger.app.cli import demo, evaluate, scan, simulate
+from gauger.app.cli import demo, evaluate, scan, simulate, watermark
 from gauger.app.text import visible
 from gauger.errors import ConfigError, ExchangeError, GaugerError, InputError, UnsupportedError, VerifyError
 
@@ -27,6 +27,7 @@ VERBS: dict[str, Callable[..., int | None] | typer.Typer] = {
     "simulate": simulate.simulate,
     "demo": demo.demo,
     "evaluate": evaluate.app,
+    "watermark": watermark.app,
 }
 
 CODES: dict[type[Exception], int] = {

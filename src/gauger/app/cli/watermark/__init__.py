@@ -1,0 +1,14 @@
+"""``gauger watermark``: a verb is a file here and a line below."""
+
+from __future__ import annotations
+
+import typer
+
+from gauger.app.cli.watermark import commit, keygen, reveal, verify
+
+app = typer.Typer(help="Keys of marks, and what is proved with them.")
+
+app.command()(keygen.keygen)
+app.command()(commit.commit)
+app.command()(reveal.reveal)
+app.command()(verify.verify)

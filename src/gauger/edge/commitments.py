@@ -1,0 +1,141 @@
+"""The files of a commitment: the contexts to commit to, the public record, the private proofs, a revealed key.
+
+All but the contexts are read strictly: canonical JSON, as it was written, byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from gauger.edge.formats.values import text
+from gauger.edge.sides import _records as records
+from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
+from gauger.errors import ConfigError, InputError
+from gauger.model import canonical_json
+from gauger.watermark.commitment import Commitment, Proof
+from gauger.watermark.keys import Key, KeyContext
+
+COMMITMENT, PROOFS = "commitment.json", "proofs.jsonl"
+MAX_BYTES = 1 << 16  # of a record: six fields and 32 hashes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRow:
+    """A line of the private proofs file: which context has which place. It names customers, but holds no secret."""
+
+    id: str
+    context: KeyContext
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevealedKey:
+    """All that another needs to check one key against a commitment, the secret (hex) included."""
+
+    schema: Literal["gauger/revealed-key/1"] = "gauger/revealed-key/1"
+    context: KeyContext
+    secret: str = field(repr=False)
+    proof: Proof
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{64}", self.secret):
+            raise ConfigError("`secret` is not 64 small hexadecimal digits")
+
+
+def read_contexts(path: str | Path) -> tuple[KeyContext, ...]:
+    """Contexts from a CSV, JSONL or Parquet table with one column a field, each row once.
+
+    Raises:
+        InputError: unreadable or empty, a field missing or too long, or a context that is there twice; with its line.
+    """
+    source, first = str(path), dict[KeyContext, int]()
+    for line, record in records(source):
+        try:
+            context = KeyContext(**{f.name: text(record.get(f.name)) or "" for f in fields(KeyContext)})
+        except ConfigError as error:
+            raise InputError(str(error), source=source, line=line) from None
+        if first.setdefault(context, line) != line:
+            raise InputError(f"the same context as line {first[context]}", source=source, line=line)
+    if not first:
+        raise InputError(f"no contexts: columns are {', '.join(f.name for f in fields(KeyContext))}", source=source)
+    return tuple(first)
+
+
+def write_commitment(
+    folder: Path, commitment: Commitment, keys: Sequence[Key], proofs: Sequence[Proof], *, overwrite: bool = False
+) -> None:
+    """Write ``commitment.json`` (to publish) and ``proofs.jsonl`` (to keep, readable by its owner only).
+
+    Raises:
+        ConfigError: one of them exists and ``overwrite`` is off.
+    """
+    for path in (folder / PROOFS, folder / COMMITMENT):
+        if path.exists() and not overwrite:
+            raise exists(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = (ProofRow(id=k.id, context=k.context, proof=p) for k, p in zip(keys, proofs, strict=True))
+    write_new(folder / PROOFS, b"".join(canonical_json(row) + b"\n" for row in rows), overwrite=overwrite)
+    write_new(folder / COMMITMENT, canonical_json(commitment) + b"\n", mode=PUBLIC, overwrite=overwrite)
+
+
+def write_revealed(path: Path, key: Key, proof: Proof, *, overwrite: bool = False) -> None:
+    """Write a key with its secret, for whoever is to check it; readable by its owner only, until it is handed on."""
+    revealed = RevealedKey(context=key.context, secret=key.secret.hex(), proof=proof)
+    write_new(path, canonical_json(revealed) + b"\n", overwrite=overwrite)
+
+
+def read_commitment(path: Path) -> Commitment:
+    """The public record.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    return _parse(read_small(path, MAX_BYTES), Commitment, str(path))
+
+
+def read_revealed(path: Path) -> tuple[Key, Proof]:
+    """A revealed key and its proof, not yet verified.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    revealed = _parse(read_small(path, MAX_BYTES), RevealedKey, str(path))
+    return Key(revealed.context, bytes.fromhex(revealed.secret)), revealed.proof
+
+
+def find_proof(path: Path, key_id: str) -> ProofRow:
+    """The line of a proofs file for the key with this id.
+
+    Raises:
+        InputError: the file cannot be read, has no such line, or that line is damaged.
+    """
+    wanted = canonical_json(key_id)
+    try:
+        with path.open("rb") as file:
+            for line, raw in enumerate(iter(lambda: file.readline(MAX_BYTES), b""), 1):
+                if wanted in raw and (row := _parse(raw, ProofRow, str(path), line)).id == key_id:
+                    return row
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
+    raise InputError("no key with this id: the ids are in its lines, as `id`", source=str(path))
+
+
+def _parse(data: bytes, kind: type[T], source: str, line: int | None = None) -> T:
+    data = data.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        value: T = msgspec.json.decode(data, type=kind)
+        canonical = canonical_json(value) == data
+    except (ValueError, TypeError, RecursionError, ConfigError) as error:
+        # A message names fields, never values; but for a name of a schema.
+        raise InputError(f"is no {kind.__name__} of this version: {error}", source=source, line=line) from None
+    if not canonical:
+        raise InputError(f"is no {kind.__name__} as it was written: its form was changed", source=source, line=line)
+    return value
