@@ -30,33 +30,35 @@ WORDS = st.one_of(
 TEXTS = st.builds(lambda s, ascii: json.dumps(s, ensure_ascii=ascii), WORDS, st.booleans()).map(
     lambda t: t.encode("utf-8", "replace").decode()
 )
-ODD_TEXTS = st.sampled_from(
-    [
-        *(r'"\ud800"', r'"\udc00x"', r'"\ud83d\u0041"', r'"\ud83d\ude00"', r'"\u0000"', r'"\/\b\f\t\r\n\""', '"\x01"'),
-        *(
-            r'"\x"',
-            r'"\u12g4"',
-            '"',
-            '"\x7f"',
-            r'"\uD83D\uDE00 \uFFFF"',
-            "'a'",
-            r'"\u00e9\u4e2d"',
-            r'"\ud83d\ud83d"',
-            '"\t"',
-        ),
-    ]
-)
+ODD_TEXTS = r"""
+    "\ud800" "\udc00x" "\ud83d\u0041" "\ud83d\ud83d" "\ud83d\ude00" "\uD83D\uDE00\uFFFF" "\u0000" "\/\b\f\t\r\n\""
+    "\\" "\x" "\u12g4" "\u00e9\u4e2d" "\ud83dx" "\ud83d\n" "\u" "\ud83d\ud" " 'a' "a
+""".split()  # noqa: SIM905
+ODD_NUMBERS = """
+    -0 -0.0 0.0 1e5 1E+2 1e-7 1e999 1e-999 01 -01 00 1. .5 +1 NaN Infinity -Infinity 12.0 -1.5E-09 1e 1e+ - -- 0x1 1_0 1e99
+    9007199254740993 999999999999999999 9223372036854775807 9223372036854775808 -9223372036854775808
+    0.1000000000000000055 2.2250738585072011e-308 1.7976931348623159e308 123456789012345678.5 1234567890123456789.5
+""".split()  # noqa: SIM905
+ODD_NUMBERS += ["9" * 30, "0." + "3" * 60, "0." + "0" * 38 + "1"]
+ODD_VALUES = "null true false nul tru fals nulll [] {} [,] [1,] [1 {,} {1:2} [[]] {[]} {{}} [} {] ] }".split()  # noqa: SIM905
+ODD_VALUES += [
+    '{"a":1,}',
+    '{"a" 1}',
+    '{"a":}',
+    '{"a":1 "b":2}',
+    "[1 2]",
+    '"a" "b"',
+    '"\x01"',
+    '"\t"',
+    '"\x7f"',
+    "",
+    "[1],",
+]
 NUMBERS = st.one_of(
     st.integers(-5, 5000).map(str),
     st.integers().map(str),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
-    st.sampled_from(["-0", "-0.0", "0.0", "1e5", "1E+2", "1e-7", "1e999", "1e-999", "01", "1.", ".5", "+1", "NaN"]),
-    st.sampled_from(
-        ["-Infinity", "12.0", "9007199254740993", "999999999999999999", "-1.5E-09", "0.1000000000000000055"]
-    ),
-    st.sampled_from(
-        ["9223372036854775807", "9223372036854775808", "9" * 30, "0." + "3" * 60, "1e99", "- 1", "1e", "0x1"]
-    ),
+    st.sampled_from(ODD_NUMBERS),
 )
 TIMES = st.one_of(
     st.floats(1e9, 4e9).map(repr),
@@ -65,9 +67,7 @@ TIMES = st.one_of(
     ),
     st.sampled_from(['"2025-06-15T15:06:40Z"', '"1750000000"', "1e9", "4e9", "null", "0", "-1750000000.5", "true"]),
 )
-ATOMS = st.one_of(
-    TEXTS, ODD_TEXTS, NUMBERS, st.sampled_from(["null", "true", "false", "[]", "{}", "nul", "tru", "{,}", "[1,]"])
-)
+ATOMS = st.one_of(TEXTS, NUMBERS, st.sampled_from(ODD_TEXTS + ODD_VALUES))
 
 
 def array(items: list[str]) -> str:
@@ -227,6 +227,23 @@ def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int, end
     same(b"\n".join(lines) + b"\n" * end, first)
 
 
+@pytest.mark.parametrize("odd", ODD_TEXTS + ODD_NUMBERS + ODD_VALUES)
+def test_whatever_stands_in_a_place_is_read_as_line_by_line(odd: str) -> None:
+    line = (
+        '{"startTime": 1750000000.5, "endTime": 1.75e9, "user": "u", "id": "i", "prompt_tokens": 7, '
+        '"response_cost": 0.5, '
+        '"usage": {"a": [1, "b"], "c": 2}, "messages": [{"role": "user", "content": "Hi."}], '
+        '"response": {"choices": [{"message": {"content": "Yes."}}]}, "request_tags": ["t"], "cache_hit": false, '
+        '"model_parameters": {"n": 2}}'
+    )
+    places = ["1750000000.5", "1.75e9", '"u"', '"i"', "7", "0.5", '"b"', "2}", '"usage"', '"user", "content"', '"Hi."']
+    places += ["[1,", '"Yes."', '"t"', "false", '{"n": 2}', '[{"role": "user", "content": "Hi."}]']
+    places += ['{"message": {"content": "Yes."}}']
+    lines = [line.replace(place, odd, 1) for place in places] + [line[:-1] + ", " + odd + "}", line + odd, odd]
+    same("\n".join(lines).encode())
+    same("\n".join(f'{line[:-1]}, "usage": {{"a": [{odd}, {odd}], "b": {odd}}}}}' for _ in range(2)).encode())
+
+
 PLAIN = {
     "id": "chatcmpl-1",
     "startTime": 1_750_000_000.25,
@@ -263,6 +280,55 @@ PLAIN = {
     "request_tags": ["User-Agent: curl", "User-Agent: curl/8"],
     "cache_hit": None,
 }
+
+
+ODD_CHANGES: list[dict[str, Any]] = [
+    {"response": {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}},
+    {"response": {"choices": [{"text": "a"}]}},
+    {"response": {"role": "assistant", "content": "a"}},
+    {"response": {"output": "a"}},
+    {"response": "a"},
+    {"messages": [{"role": "user", "content": "a", "type": "thinking"}]},
+    {"messages": [{"role": "user", "type": "reasoning", "content": "a", "encrypted_content": "b"}]},
+    {"messages": [{"role": "user", "content": "a", "reasoning_content": "b"}]},
+    {"messages": [{"role": "user", "parts": ["a"]}, {"role": None, "content": "a"}, {"content": "a"}]},
+    {"messages": {"messages": [{"role": "user", "content": "a"}], "system": "b"}},
+    {"messages": "a"},
+    {"messages": [], "proxy_server_request": {"messages": [{"role": "user", "content": "a"}]}},
+    {"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": REDACTED}], "response": {}},
+    {"messages": [{"role": "user", "content": REDACTED}, {"role": "user", "content": "a"}]},
+    {
+        "messages": [
+            {"role": "SYSTEM", "content": "a"},
+            {"role": "İ", "content": "b"},
+            {"role": "human", "content": "c"},
+        ]
+    },
+    {"messages": [{"role": "system", "content": None}], "response": None},
+    {"messages": [{"role": "assistant", "content": "\x1f a\u2003"}, {"role": "user", "content": "\x1c\u3000"}]},
+    {"metadata": {"user_api_key_user_id": "", "user_api_key": "sk-raw"}, "api_key": "x"},
+    {"metadata": None, "user": "u", "organization_id": "o", "team_id": "t"},
+    {"metadata": "{}", "user": "u"},
+    {"metadata": {}},
+    {"cache_hit": True, "request_id": "", "call_id": "c"},
+    {"cache_hit": True, "id": "i", "call_id": ""},
+    {"cache_hit": "True", "call_id": "c"},
+    {"id": None, "request_id": "r", "call_id": "c"},
+    {"request_tags": ["User-Agent: x", 1]},
+    {"request_tags": [["User-Agent: x"]], "user_agent": None},
+    {"startTime": 1_750_000_000_000},
+    {"startTime": 1_750_000_000.0000005, "endTime": 1_749_000_000},
+    {"endTime": 12},
+    {"status": ""},
+    {"status": "failure"},
+    {"model_parameters": "{}"},
+    {"usage": [[[[]]]]},
+]
+
+
+@pytest.mark.parametrize("change", ODD_CHANGES)
+def test_whatever_shape_a_line_has_it_is_read_as_line_by_line(change: dict[str, Any]) -> None:
+    same("\n".join(json.dumps(r) for r in (PLAIN, PLAIN | change, PLAIN)).encode())
 
 
 @pytest.mark.parametrize(
