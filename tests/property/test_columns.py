@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gauger.edge import parallel
-from gauger.edge.formats import chat_columns
+from gauger.edge.formats import chat_columns, litellm_columns
 from gauger.edge.formats.litellm import REDACTED
 from gauger.edge.parallel import Job, Parsed, parse
+from gauger.edge.spans import find_spans
 
 # JSON text, not values: what a writer's text looks like is half of what can differ.
 BLANKS = "".join(c for c in map(chr, range(0x10000)) if c.isspace())
@@ -35,8 +36,8 @@ ODD_TEXTS = r"""
     "\\" "\x" "\u12g4" "\u00e9\u4e2d" "\ud83dx" "\ud83d\n" "\u" "\ud83d\ud" " 'a' "a
 """.split()  # noqa: SIM905
 ODD_NUMBERS = """
-    -0 -0.0 0.0 1e5 1E+2 1e-7 1e999 1e-999 01 -01 00 1. .5 +1 NaN Infinity -Infinity 12.0 -1.5E-09 1e 1e+ - -- 0x1 1_0 1e99
-    9007199254740993 999999999999999999 9223372036854775807 9223372036854775808 -9223372036854775808
+    -0 -0.0 0.0 1e5 1E+2 1e-7 1e999 1e-999 01 -01 00 1. .5 +1 NaN Infinity -Infinity 12.0 -1.5E-09 1e 1e+ - -- 0x1 1e99
+    1_0 9007199254740993 999999999999999999 9223372036854775807 9223372036854775808 -9223372036854775808
     0.1000000000000000055 2.2250738585072011e-308 1.7976931348623159e308 123456789012345678.5 1234567890123456789.5
 """.split()  # noqa: SIM905
 ODD_NUMBERS += ["9" * 30, "0." + "3" * 60, "0." + "0" * 38 + "1"]
@@ -205,8 +206,9 @@ def by_line(job: Job, data: bytes) -> Parsed:
         return parse(job, data)
 
 
-def same(data: bytes, first: int = 1) -> None:
-    job = Job("a log", first, data.count(b"\n") + 1, "litellm")
+def same(data: bytes, first: int = 1, source: str = "a log") -> None:
+    job = Job(source, first, data.count(b"\n") + 1, "litellm")
+    litellm_columns.read(source, first, find_spans(litellm_columns.TREE, data))  # `parse` would pass over a defect
     fast, slow = parse(job, data), by_line(job, data)
     fast.batch.validate(full=True)
     assert fast.batch.schema == slow.batch.schema
@@ -242,6 +244,21 @@ def test_whatever_stands_in_a_place_is_read_as_line_by_line(odd: str) -> None:
     lines = [line.replace(place, odd, 1) for place in places] + [line[:-1] + ", " + odd + "}", line + odd, odd]
     same("\n".join(lines).encode())
     same("\n".join(f'{line[:-1]}, "usage": {{"a": [{odd}, {odd}], "b": {odd}}}}}' for _ in range(2)).encode())
+
+
+ODD_MEMBERS = r"""
+    "user":"v" "user":null "us\u0065r":"v" "messages":[] "metadata":{"user_agent":"a","user_agent":"b"} "id":"a","id":null
+    "messages":[{"role":"user","role":"system","content":"a"}] "response":{"choices":[],"choices":[{"message":{}}]}
+    "messages":[{"role":"user","content":"a","content":null}] "metadata":{"user_api_key_user_id":"w","us\u0065r_agent":"b"}
+    "messages":[{"role":"us\u0065r","content":"a"}] "messages":[{"r\u006fle":"user","content":"a"}] "":"v" "\u0000":1
+    "usage":{"us\u0065r":1,"us\u0065r":2} "usage":1,"usage":"x" "usag\ud800":1 "useR":"v" "usee":"v" "i":"v" "startTime":1
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("more", ODD_MEMBERS)
+def test_a_member_twice_or_under_an_escaped_name_is_read_as_line_by_line(more: str) -> None:
+    start = '"startTime":1750000000.5,"user":"u","model":"m"'
+    same(f"{{{start},{more}}}\n{{{more},{start}}}".encode())
 
 
 PLAIN = {
@@ -384,6 +401,16 @@ def test_one_invalid_byte_makes_no_plain_line_of_the_block_wrong() -> None:
         assert parse(Job("log", 1, 4, "litellm"), data).batch.column("line").to_pylist() == [1, 2, 4]
     assert seen == [1, 3]
     same(data)
+
+
+def test_a_path_that_is_no_text() -> None:
+    same(json.dumps(PLAIN | {"id": None}).encode(), source="/a/\udcff.jsonl")
+
+
+def test_a_defect_of_the_columns_costs_time_and_no_line() -> None:
+    data = b"\n".join(json.dumps(PLAIN | {"id": f"c{n}"}).encode() for n in range(3))
+    with mock.patch.object(litellm_columns, "read", side_effect=RuntimeError), counted() as seen:
+        assert parse(Job("log", 5, 3, "litellm"), data).batch.column("line").to_pylist() == seen == [5, 6, 7]
 
 
 def test_the_trimmed_characters_are_those_of_python() -> None:

@@ -74,7 +74,10 @@ def parse(job: Job, data: bytes, spans: Spans | None = None) -> Parsed:
     spans = look(job, data) if spans is None else spans
     if spans is None:
         return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
-    plain = _COLUMNS[job.format].read(job.source, job.line, spans)
+    try:
+        plain = _COLUMNS[job.format].read(job.source, job.line, spans)
+    except Exception:  # a defect of ours must not end a scan of millions
+        return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
     odd = np.flatnonzero(spans.odd).tolist()
     begins, ends = [0, *(spans.ends + 1).tolist()], spans.ends.tolist()
     return _by_line(job, ((job.line + at, data[begins[at] : ends[at]]) for at in odd), plain)

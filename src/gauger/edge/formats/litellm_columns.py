@@ -83,9 +83,10 @@ def read(source: str, first_line: int, spans: Spans) -> pa.RecordBatch:
     org = lines.text(lines.first(*_ORG))
     numbers = pa.array(first_line + np.flatnonzero(~spans.odd))
     status = lines.text("status")
+    name = column([source], pa.string())[0]  # a path may hold what is no text
     arrays = {
-        "event_id": pc.coalesce(_id(lines), pc.binary_join_element_wise(source, numbers.cast(pa.string()), ":")),
-        "source": pa.repeat(pa.scalar(source), len(lines)),
+        "event_id": pc.coalesce(_id(lines), pc.binary_join_element_wise(name, numbers.cast(pa.string()), ":")),
+        "source": pa.repeat(name, len(lines)),
         "line": numbers,
         "time": begun,
         "end_time": ended,
