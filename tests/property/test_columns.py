@@ -247,11 +247,12 @@ def test_whatever_stands_in_a_place_is_read_as_line_by_line(odd: str) -> None:
 
 
 ODD_MEMBERS = r"""
-    "user":"v" "user":null "us\u0065r":"v" "messages":[] "metadata":{"user_agent":"a","user_agent":"b"} "id":"a","id":null
-    "messages":[{"role":"user","role":"system","content":"a"}] "response":{"choices":[],"choices":[{"message":{}}]}
-    "messages":[{"role":"user","content":"a","content":null}] "metadata":{"user_api_key_user_id":"w","us\u0065r_agent":"b"}
-    "messages":[{"role":"us\u0065r","content":"a"}] "messages":[{"r\u006fle":"user","content":"a"}] "":"v" "\u0000":1
-    "usage":{"us\u0065r":1,"us\u0065r":2} "usage":1,"usage":"x" "usag\ud800":1 "useR":"v" "usee":"v" "i":"v" "startTime":1
+    "user":"v" "user":null "us\u0065r":"v" "messages":[] "metadata":{"user_agent":"a","user_agent":"b"}
+    "id":"a","id":null "messages":[{"role":"user","role":"system","content":"a"}]
+    "response":{"choices":[],"choices":[{"message":{}}]} "messages":[{"role":"user","content":"a","content":null}]
+    "metadata":{"user_api_key_user_id":"w","us\u0065r_agent":"b"} "messages":[{"role":"us\u0065r","content":"a"}]
+    "messages":[{"r\u006fle":"user","content":"a"}] "":"v" "\u0000":1 "usage":{"us\u0065r":1,"us\u0065r":2}
+    "usage":1,"usage":"x" "usag\ud800":1 "useR":"v" "usee":"v" "i":"v" "startTime":1
 """.split()  # noqa: SIM905
 
 
