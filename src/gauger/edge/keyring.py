@@ -37,13 +37,13 @@ Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*\Z")]
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What stands before the sealed master, in the clear.
 
-    ``log2_n`` is scrypt's cost: at 17 (what is written) one guess takes 128 MiB and some tenths of a second; at 20,
-    the most that is read, 1 GiB. ``id`` tells masters apart; nobody can come from it to the master.
+    Scrypt takes 128 ``r`` 2^``log2_n`` bytes: at most 1 GiB is ever taken for a file. ``id`` tells masters apart;
+    nobody can come from it to the master.
     """
 
     schema: Literal["gauger/key-file/1"] = "gauger/key-file/1"
     kdf: Literal["scrypt"] = "scrypt"
-    log2_n: Annotated[int, Meta(ge=14, le=20)] = 17
+    log2_n: Annotated[int, Meta(ge=14, le=20)]
     r: Literal[8] = 8
     p: Annotated[int, Meta(ge=1, le=4)] = 1
     cipher: Literal["aes-256-gcm"] = "aes-256-gcm"
@@ -66,16 +66,24 @@ def master_id(master: bytes) -> str:
     return hmac.digest(master, b"gauger-master-id-v1", "sha256").hex()[:16]
 
 
-def write_key_file(path: str | Path, master: bytes, passphrase: str, *, overwrite: bool = False) -> None:
+def write_key_file(
+    path: str | Path, master: bytes, passphrase: str, *, overwrite: bool = False, log2_n: int = 17
+) -> None:
     """Seal a master into a file that only its owner may read.
 
+    Args:
+        log2_n: scrypt's cost, 14 to 20. At 17 one guess takes 128 MiB and some tenths of a second; a step doubles both.
+
     Raises:
-        ConfigError: a weak master or passphrase, or a file that exists. UnsupportedError: no `cryptography`.
+        ConfigError: a weak master or passphrase, another cost, or a file that exists.
+        UnsupportedError: no `cryptography`.
     """
     _check_master(master, "the master key")
     if len(passphrase) < MIN_PASSPHRASE:
         raise ConfigError(f"a passphrase needs at least {MIN_PASSPHRASE} characters: take five random words or more")
-    header = _Header(salt=secrets.token_hex(16), nonce=secrets.token_hex(12), id=master_id(master))
+    if log2_n not in range(14, 21):
+        raise ConfigError("the cost of a key file, log2_n, is 14 to 20")
+    header = _Header(log2_n=log2_n, salt=secrets.token_hex(16), nonce=secrets.token_hex(12), id=master_id(master))
     plain = msgspec.to_builtins(header)
     sealed = _cipher(header, passphrase).encrypt(bytes.fromhex(header.nonce), master, canonical_json(plain))
     write_new(Path(path), canonical_json({**plain, "sealed": sealed.hex()}) + b"\n", overwrite=overwrite)

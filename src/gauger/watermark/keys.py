@@ -99,8 +99,6 @@ class Key:
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError("a key cannot be changed")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
-
     def __getstate__(self) -> NoReturn:
         raise TypeError("a key has no serial form: pass its context and derive it again")
 

@@ -1,0 +1,261 @@
+"""`gauger watermark keygen`, `commit`, `reveal` and `verify`, as an operator and an outsider use them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gauger.app import cli
+from gauger.edge import keyring
+from gauger.watermark.keys import KeyContext, derive
+
+MASTER = bytes(range(32))
+PHRASE = "five random words or more"
+CONTEXTS = "tenant,party,epoch,model,tokenizer,scheme\n" + "".join(
+    f"lab,{party},2026-01-01/P28D,teal,bpe,gumbel\n" for party in ("fleet", "account:1", "account:2")
+)
+
+Gauger = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gauger(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Gauger:
+    """Run a verb of the group in an own folder, with a master and a passphrase in the environment."""
+    monkeypatch.setenv("MASTER", MASTER.hex())
+    monkeypatch.setenv("PASS", PHRASE)
+    monkeypatch.delenv("GAUGER_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "contexts.csv").write_text(CONTEXTS)
+
+    def run(*args: str) -> tuple[int, str, str]:
+        code = cli.run(["watermark", *args])
+        out, err = capsys.readouterr()
+        for secret in (MASTER.hex(), PHRASE):
+            assert secret not in out + err
+        return code, out, err
+
+    return run
+
+
+def commit(gauger: Gauger, *more: str) -> dict[str, Any]:
+    code, out, err = gauger(
+        "commit", "--contexts", "contexts.csv", "--out", "c", "--master-env", "MASTER", "--json", *more
+    )
+    assert (code, err) == (0, "")
+    made: dict[str, Any] = json.loads(out)
+    return made
+
+
+def test_from_a_new_key_to_a_proof(gauger: Gauger) -> None:
+    pytest.importorskip("cryptography")
+    code, out, _ = gauger("keygen", "master.json", "--passphrase-env", "PASS", "--json")
+    made = json.loads(out)
+    assert (code, made["schema"], made["file"]) == (0, "gauger/keygen/1", "master.json")
+    assert made["id"] == keyring.master_id(keyring.read_key_file("master.json", PHRASE))
+    sealed = ("--key-file", "master.json", "--passphrase-env", "PASS")
+    code, out, _ = gauger("commit", "--contexts", "contexts.csv", "--out", "c", *sealed)
+    assert code == 0
+    assert "3 keys among 4 entries" in out
+    row = json.loads(Path("c/proofs.jsonl").read_text().splitlines()[1])
+    assert row["context"]["party"] == "account:1"
+    assert gauger("reveal", "c", "--id", row["id"], "--out", "r.json", *sealed)[0] == 0
+    code, out, _ = gauger("verify", "r.json", "c/commitment.json")
+    assert code == 0
+    assert "at most 4 keys" in out
+    assert "party: account:1" in out
+
+
+def test_json_of_each_verb(gauger: Gauger) -> None:
+    made = commit(gauger)
+    assert made["schema"] == "gauger/commit/1"
+    assert made["commitment"] == json.loads(Path("c/commitment.json").read_text())
+    assert made["commitment"]["size"] == 4
+    assert len(made["keys"]) == 3
+    code, out, _ = gauger("reveal", "c", "--id", made["keys"][2], "--out", "r.json", "--master-env", "MASTER", "--json")
+    assert (code, json.loads(out)) == (0, {"schema": "gauger/reveal/1", "id": made["keys"][2], "file": "r.json"})
+    code, out, _ = gauger("verify", "r.json", "c/commitment.json", "--json")
+    held = json.loads(out)
+    assert code == 0
+    assert held["context"]["party"] == "account:2"
+    assert (held["id"], held["digest"]) == (made["keys"][2], made["digest"])
+    key = derive(MASTER, KeyContext(**held["context"]))
+    assert key.id == held["id"]
+    assert key.secret.hex() == json.loads(Path("r.json").read_text())["secret"]
+    assert key.secret.hex() not in out
+
+
+def test_what_does_not_hold_is_code_4(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = commit(gauger)
+    gauger("reveal", "c", "--id", made["keys"][0], "--out", "r.json", "--master-env", "MASTER")
+    revealed = Path("r.json").read_text()
+    Path("r.json").write_text(revealed.replace("fleet", "fleer"))
+    code, out, err = gauger("verify", "r.json", "c/commitment.json", "--json")
+    assert (code, out) == (4, "")
+    assert err.startswith("gauger: sha256:")
+    assert err.count("\n") == 1
+    Path("r.json").write_text(revealed)
+    commit(gauger, "--overwrite", "--pad-to", "4")
+    assert gauger("verify", "r.json", "c/commitment.json")[0] == 4
+    monkeypatch.setenv("MASTER", bytes(range(1, 33)).hex())
+    code, _, err = gauger("reveal", "c", "--id", made["keys"][0], "--out", "other.json", "--master-env", "MASTER")
+    assert (code, Path("other.json").exists()) == (4, False)
+
+
+def test_padding_hides_how_many_keys_there_are(gauger: Gauger) -> None:
+    for size in ("3", "9"):
+        assert commit(gauger, "--pad-to", size, "--overwrite")["commitment"]["size"] == int(size)
+    roots = {commit(gauger, "--pad-to", "9", "--overwrite")["commitment"]["root"] for _ in range(2)}
+    assert len(roots) == 2
+    assert (
+        gauger("commit", "--contexts", "contexts.csv", "--out", "d", "--master-env", "MASTER", "--pad-to", "2")[0] == 2
+    )
+
+
+def test_one_context_by_flags(gauger: Gauger) -> None:
+    flags = [
+        "--tenant",
+        "lab",
+        "--party",
+        "fleet",
+        "--epoch",
+        "2026",
+        "--model",
+        "m",
+        "--tokenizer",
+        "t",
+        "--scheme",
+        "s",
+    ]
+    code, out, _ = gauger("commit", *flags, "--out", "c", "--master-env", "MASTER", "--json")
+    context = KeyContext(**dict(zip((f[2:] for f in flags[::2]), flags[1::2], strict=True)))
+    assert (code, json.loads(out)["keys"]) == (0, [derive(MASTER, context).id])
+    for wrong in (flags[2:], [], [*flags, "--contexts", "contexts.csv"], [*flags[:1], "", *flags[2:]]):
+        code, _, err = gauger("commit", *wrong, "--out", "d", "--master-env", "MASTER")
+        assert code == 2
+        assert err.count("\n") == 1
+    assert not Path("d").exists()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        [],
+        ["--key-file", "none.json", "--master-env", "MASTER"],
+        ["--key-file", "none.json", "--passphrase-env", "PASS"],
+        ["--key-file", "contexts.csv", "--passphrase-env", "PASS"],
+        ["--key-file", "contexts.csv", "--passphrase-env", "PASS", "--passphrase-fd", "0"],
+        ["--key-file", "contexts.csv"],
+        ["--master-env", "NOSUCH"],
+        ["--master-env", "PASS"],
+    ],
+)
+def test_wrong_sources_are_code_2(gauger: Gauger, where: list[str]) -> None:
+    code, out, err = gauger("commit", "--contexts", "contexts.csv", "--out", "c", *where)
+    assert (code, out) == (2, "")
+    assert err.startswith("gauger: ")
+    assert err.count("\n") == 1
+    assert not Path("c").exists()
+
+
+def test_nothing_is_overwritten_unless_told(gauger: Gauger) -> None:
+    made = commit(gauger)
+    files = {p: p.read_bytes() for p in Path("c").iterdir()}
+    again = ("commit", "--contexts", "contexts.csv", "--out", "c", "--master-env", "MASTER")
+    assert gauger(*again)[0] == 2
+    assert {p: p.read_bytes() for p in Path("c").iterdir()} == files
+    Path("taken").write_text("mine")
+    assert gauger("reveal", "c", "--id", made["keys"][0], "--out", "taken", "--master-env", "MASTER")[0] == 2
+    assert gauger("keygen", "taken", "--passphrase-env", "PASS")[0] == 2
+    assert Path("taken").read_text() == "mine"
+
+
+def test_keygen_seals_a_master_that_is_there(gauger: Gauger) -> None:
+    pytest.importorskip("cryptography")
+    assert gauger("keygen", "k.json", "--from-env", "MASTER", "--passphrase-env", "PASS")[0] == 0
+    assert keyring.read_key_file("k.json", PHRASE) == MASTER
+    code, _, _ = gauger("keygen", "l.json", "--from-env", MASTER.hex(), "--passphrase-env", "PASS")
+    assert (code, Path("l.json").exists()) == (2, False)
+
+
+def test_a_wrong_passphrase_is_code_4(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    assert gauger("keygen", "k.json", "--passphrase-env", "PASS")[0] == 0
+    monkeypatch.setenv("PASS", "not these random words")
+    code, _, err = gauger(
+        "commit", "--contexts", "contexts.csv", "--out", "c", "--key-file", "k.json", "--passphrase-env", "PASS"
+    )
+    assert code == 4
+    assert "the passphrase is wrong" in err
+
+
+def test_a_new_passphrase_is_asked_twice(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    typed = iter([PHRASE, PHRASE + "x", PHRASE, PHRASE])
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: next(typed))
+    code, _, err = gauger("keygen", "k.json")
+    assert (code, Path("k.json").exists()) == (2, False)
+    assert "differ" in err
+    assert gauger("keygen", "k.json")[0] == 0
+    assert list(typed) == []
+
+
+def test_without_a_terminal_nobody_is_asked(gauger: Gauger) -> None:
+    code, _, err = gauger("keygen", "k.json")
+    assert code == 2
+    assert "--passphrase-env or --passphrase-fd" in err
+
+
+def test_a_passphrase_from_a_descriptor_or_typed_is_never_shown(tmp_path: Path) -> None:
+    """In a process of its own, with a pipe and with a real terminal."""
+    pytest.importorskip("cryptography")
+    code = "import sys; from gauger.app.cli import main; main()"
+    program = [sys.executable, "-c", code, "watermark"]
+    reader, writer = os.pipe()
+    os.write(writer, PHRASE.encode() + b"\n")
+    os.close(writer)
+    made = subprocess.run(
+        [*program, "keygen", "k.json", "--passphrase-fd", str(reader)],
+        cwd=tmp_path, pass_fds=[reader], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    os.close(reader)
+    assert (made.returncode, made.stderr) == (0, "")
+    (tmp_path / "contexts.csv").write_text(CONTEXTS)
+    terminal, inner = pty.openpty()
+    committing = subprocess.Popen(
+        [*program, "commit", "--contexts", "contexts.csv", "--out", "c", "--key-file", "k.json"],
+        cwd=tmp_path, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+    )  # fmt: skip
+    os.close(inner)
+    shown = os.read(terminal, 1000)
+    while b"Passphrase:" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, PHRASE.encode() + b"\n")
+    try:
+        while piece := os.read(terminal, 1000):
+            shown += piece
+    except OSError:  # how Linux says that the other end is gone
+        pass
+    os.close(terminal)
+    assert committing.wait() == 0
+    assert b"3 keys among 4 entries" in shown
+    assert PHRASE.encode() not in shown
+
+
+def test_a_hostile_key_file_name_or_field_does_not_reach_the_terminal(gauger: Gauger) -> None:
+    Path("contexts.csv").write_text(CONTEXTS.replace("account:1", "a\x1b[2J\u202e"))
+    made = commit(gauger)
+    gauger("reveal", "c", "--id", made["keys"][1], "--out", "r.json", "--master-env", "MASTER")
+    code, out, _ = gauger("verify", "r.json", "c/commitment.json")
+    assert code == 0
+    assert "\x1b" not in out
+    assert "⟨U+001B⟩[2J⟨U+202E⟩" in out
