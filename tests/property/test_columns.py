@@ -232,16 +232,16 @@ def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int, end
 @pytest.mark.parametrize("odd", ODD_TEXTS + ODD_NUMBERS + ODD_VALUES)
 def test_whatever_stands_in_a_place_is_read_as_line_by_line(odd: str) -> None:
     line = (
-        '{"startTime": 1750000000.5, "endTime": 1.75e9, "user": "u", "id": "i", "prompt_tokens": 7, '
-        '"response_cost": 0.5, '
-        '"usage": {"a": [1, "b"], "c": 2}, "messages": [{"role": "user", "content": "Hi."}], '
+        '{"startTime": 1750000000.5, "endTime": 1.8e9, "user": "u", "id": "i", "prompt_tokens": 31, '
+        '"response_cost": 0.25, "usage": {"a": [1, "b"], "c": 42}, "messages": [{"role": "user", "content": "Hi."}], '
         '"response": {"choices": [{"message": {"content": "Yes."}}]}, "request_tags": ["t"], "cache_hit": false, '
         '"model_parameters": {"n": 2}}'
     )
-    places = ["1750000000.5", "1.75e9", '"u"', '"i"', "7", "0.5", '"b"', "2}", '"usage"', '"user", "content"', '"Hi."']
+    places = ["1750000000.5", "1.8e9", '"u"', '"i"', "31", "0.25", '"b"', "42", '"usage"', '"user", "content"', '"Hi."']
     places += ["[1,", '"Yes."', '"t"', "false", '{"n": 2}', '[{"role": "user", "content": "Hi."}]']
     places += ['{"message": {"content": "Yes."}}']
-    lines = [line.replace(place, odd, 1) for place in places] + [line[:-1] + ", " + odd + "}", line + odd, odd]
+    assert {line.count(place) for place in places} == {1}
+    lines = [line.replace(place, odd) for place in places] + [line[:-1] + ", " + odd + "}", line + odd, odd]
     same("\n".join(lines).encode())
     same("\n".join(f'{line[:-1]}, "usage": {{"a": [{odd}, {odd}], "b": {odd}}}}}' for _ in range(2)).encode())
 
