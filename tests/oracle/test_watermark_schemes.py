@@ -18,7 +18,7 @@ from gauger.watermark.schemes.greenlist import Greenlist
 from gauger.watermark.schemes.gumbel import Gumbel
 from gauger.watermark.schemes.tournament import Tournament
 
-SCHEMES: list[Scheme] = [Gumbel(), Gumbel(h=0), Tournament(), Tournament(layers=64), Greenlist(), Greenlist(gamma=0.5)]
+SCHEMES: list[Scheme] = [Gumbel(), Tournament(), Tournament(layers=64), Greenlist(), Greenlist(gamma=0.5)]
 HALF = st.integers(0, 2**64 - 1)
 WEIGHTS = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1)), min_size=1, max_size=9).filter(any)
 ROW = st.tuples(HALF, HALF, HALF, WEIGHTS)
@@ -109,9 +109,11 @@ def test_statistics_and_tails_are_the_written_ones(values: list[int]) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Gumbel(h=-1),
+        lambda: Gumbel(h=0),
         lambda: Gumbel(h=17),
         lambda: Gumbel(h=True),
+        lambda: Tournament(h=0),
+        lambda: Greenlist(h=-1),
         lambda: Tournament(layers=0),
         lambda: Tournament(layers=65),
         lambda: Greenlist(gamma=0.0),

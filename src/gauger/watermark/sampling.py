@@ -1,8 +1,8 @@
 """The batch core of marking: rows of candidates in, tokens out. Each row has its own key, or none.
 
-Only the candidates that survived top-k and top-p are hashed, so a step costs the same at any vocabulary. A window
-that the response has used already is sampled unmarked: its values were spent, and using them again would make the
-response depend on itself.
+Only the candidates that survived top-k and top-p are hashed, so a step costs the same at any vocabulary. Unless the
+scheme ``repeats``, a window that the response has used already is sampled unmarked: its values were spent, and
+using them again would make the response depend on itself.
 
     responses = [Response(secret), Response(None)]
     tokens = sample(scheme, responses, contexts, ids, p, rng)
@@ -95,7 +95,10 @@ def tilt(
     states = np.empty(len(p), np.uint64)
     _states(keys, contexts.astype(np.uint32), states)
     whole = np.all(contexts >= 0, axis=-1).tolist()
-    fresh = [r.marked and w and r.spend(s) for r, w, s in zip(responses, whole, states.tolist(), strict=True)]
+    fresh = [
+        r.marked and w and (scheme.repeats or r.spend(s))
+        for r, w, s in zip(responses, whole, states.tolist(), strict=True)
+    ]
     if all(fresh):
         return scheme.tilt(keys, states, ids, p)
     p[fresh] = scheme.tilt(keys[fresh], states[fresh], ids[fresh], p[fresh])

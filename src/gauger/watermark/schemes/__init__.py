@@ -43,6 +43,11 @@ class Scheme(Protocol):
         ...
 
     @property
+    def repeats(self) -> bool:
+        """May a response be marked again after a window that it has used? Not if its distribution is to stay."""
+        ...
+
+    @property
     def process(self) -> Process:
         """The e-process over ``observations``."""
         ...
@@ -78,7 +83,7 @@ class Scheme(Protocol):
         ...
 
 
-def checked_width(name: str, h: Any, least: int = 0) -> None:
+def checked_width(name: str, h: Any, *, least: int) -> None:
     """Refuse a window's width that marking could not keep or detection could not find again."""
     if isinstance(h, bool) or not isinstance(h, int) or not least <= h <= 16:
         raise ConfigError(f"{name}: h must be a whole number from {least} to 16, not {h!r}")

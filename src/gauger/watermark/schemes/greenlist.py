@@ -34,7 +34,8 @@ class Greenlist:
         comes after top-p and top-k, so it never admits a token that they had dropped.
 
     Attributes:
-        h: width of the window; 0 gives one list for all text, the strongest in a student and the easiest to learn.
+        h: width of the window; 0 gives one list for all text, the easiest for a student to learn, and for a thief. Each
+            distinct token then counts once, so a corpus that holds the whole vocabulary says nothing.
         gamma: share of green tokens.
         delta: what is added to a green token's logit.
         entropy_nats: rows whose candidates' entropy is at most this are left alone.
@@ -46,7 +47,7 @@ class Greenlist:
     entropy_nats: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_width("greenlist", self.h)
+        checked_width("greenlist", self.h, least=0)
         if not 2.0**-32 <= self.gamma <= 1 - 2.0**-32:
             raise ConfigError(f"greenlist: gamma must lie strictly between 0 and 1, not {self.gamma}")
         if not 0 <= self.delta <= 50:
@@ -57,6 +58,10 @@ class Greenlist:
     @property
     def id(self) -> str:
         return "greenlist"
+
+    @property
+    def repeats(self) -> bool:
+        return True
 
     @property
     def process(self) -> Bernoulli:

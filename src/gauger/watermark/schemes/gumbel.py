@@ -33,11 +33,15 @@ class Gumbel:
     h: int = 4
 
     def __post_init__(self) -> None:
-        checked_width("gumbel", self.h)
+        checked_width("gumbel", self.h, least=1)
 
     @property
     def id(self) -> str:
         return "gumbel"
+
+    @property
+    def repeats(self) -> bool:
+        return False
 
     @property
     def process(self) -> Exponential:

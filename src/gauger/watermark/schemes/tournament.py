@@ -35,13 +35,17 @@ class Tournament:
     layers: int = 30
 
     def __post_init__(self) -> None:
-        checked_width("tournament", self.h)
+        checked_width("tournament", self.h, least=1)
         if not 1 <= self.layers <= 64:
             raise ConfigError(f"tournament: a value has bits for 1 to 64 layers, not {self.layers}")
 
     @property
     def id(self) -> str:
         return "tournament"
+
+    @property
+    def repeats(self) -> bool:
+        return False
 
     @property
     def process(self) -> Bernoulli:
