@@ -135,7 +135,13 @@ def world_of(job: tuple[int, bool], texts: tuple[bool, ...] = (True, False)) -> 
     seed, guilty = job
     rng = np.random.default_rng(seed)
     several = random_campaigns(rng) if guilty else ()
-    spec = WorldSpec(crowd=random_crowd(rng), activity=float(rng.uniform(0.4, 1.6)), campaigns=several)
+    spec = WorldSpec(
+        crowd=random_crowd(rng),
+        activity=float(rng.uniform(0.4, 1.6)),
+        sessions=float(rng.uniform(0.0, 1.0)),
+        sdks=float(rng.uniform(0.1, 0.9)),
+        campaigns=several,
+    )
     world = simulate(spec, rng)
     known = Sides(orgs=world.orgs.to_pandas(), bans=world.bans.to_pandas(), releases=world.releases.to_pandas())
     truth = world.truth.to_pandas().set_index("account")

@@ -47,8 +47,9 @@ class Group:
 class Cast:
     """All orgs and accounts of a world, in order of enrolment."""
 
-    def __init__(self, rng: np.random.Generator, days: int, release_day: float) -> None:
+    def __init__(self, rng: np.random.Generator, days: int, release_day: float, sdks: float) -> None:
         self._rng = rng
+        self._sdks = sdks
         self._days = days
         self._release = release_day * DAY
         self.orgs: list[dict[str, Any]] = []
@@ -127,7 +128,7 @@ class Cast:
             language=language,
             zone_h=zone,
             addresses=homes(rng, n),
-            agents=clients(rng, n),
+            agents=clients(rng, n, self._sdks),
             created=created,
         )
 

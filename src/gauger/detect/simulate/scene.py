@@ -28,7 +28,7 @@ class Scene:
     def __init__(self, spec: WorldSpec, rng: np.random.Generator) -> None:
         self.spec = spec
         self.rng = rng
-        self.cast = Cast(rng, spec.days, spec.release_day)
+        self.cast = Cast(rng, spec.days, spec.release_day, spec.sdks)
         self.made: list[Rows] = []
         self._conversations = 0
 
@@ -95,7 +95,7 @@ class Scene:
             user_agent=group.agents[who],
             conv=self.conversations(len(owner))[chat],
             turn=turn,
-            session=(group.who[who] % 3 == 0),
+            session=(group.who[who] * 2654435761 % 1000 < 1000 * self.spec.sessions),
             thinks=(group.who[who] % 2 == 0),
             temperature=_TEMPERATURES[group.who[who] % len(_TEMPERATURES)],
             top_p=np.where(group.who[who] % 13 == 0, 0.95, np.nan),

@@ -108,13 +108,21 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSpec:
-    """A world of `days` from `start` (UTC, midnight). `activity` scales the honest users' volume."""
+    """A world of `days` from `start` (UTC, midnight).
+
+    Attributes:
+        activity: scales the honest users' volume.
+        sessions: share of the people's clients that send session ids; services never do.
+        sdks: share of the people's clients that are SDKs; the others are browsers.
+    """
 
     days: int = 14
     start: datetime = datetime(2026, 3, 2, tzinfo=UTC)
     crowd: Crowd = field(default_factory=Crowd)
     campaigns: tuple[CampaignSpec, ...] = ()
     activity: float = 1.0
+    sessions: float = 0.35
+    sdks: float = 0.35
     release_day: float = 8.4  # the new model appears
     outage_day: float = 5.6  # OUTAGE_MODEL is down for two hours
     honest_bans: float = 0.003  # share of honest accounts that are banned (other abuse, errors)
@@ -122,5 +130,7 @@ class WorldSpec:
     def __post_init__(self) -> None:
         if self.days < 1 or self.activity <= 0:
             raise ValueError("a world needs at least one day and a positive activity")
+        if not (0 <= self.sessions <= 1 and 0 <= self.sdks <= 1):
+            raise ValueError("sessions and sdks are shares, from 0 to 1")
         if len({c.name for c in self.campaigns}) < len(self.campaigns):
             raise ValueError("campaigns need distinct names")
