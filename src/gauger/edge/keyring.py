@@ -52,7 +52,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     id: Annotated[Hex, Meta(min_length=16, max_length=16)]
 
 
-class _KeyFile(_Header, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _KeyFile(_Header, frozen=True, kw_only=True):
     sealed: Annotated[Hex, Meta(min_length=2 * (MASTER_BYTES + 16), max_length=2 * (MASTER_BYTES + 16))]
 
 

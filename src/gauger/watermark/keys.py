@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -55,8 +55,8 @@ class KeyContext:
 
     def message(self) -> bytes:
         """The fields in order, each as its length (4 bytes, big-endian) and its UTF-8; no two contexts share it."""
-        encoded = (value.encode() for value in astuple(self))
-        return b"".join(len(e).to_bytes(4, "big") + e for e in encoded)
+        values = (self.tenant, self.party, self.epoch, self.model, self.tokenizer, self.scheme)
+        return b"".join(len(e).to_bytes(4, "big") + e for e in map(str.encode, values))
 
 
 class Key:

@@ -132,3 +132,14 @@ def test_records_have_one_form(tmp_path: Path) -> None:
             files.read_commitment(tmp_path / "x.json")
     (tmp_path / "x.json").write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert files.read_commitment(tmp_path / "x.json") == files.read_commitment(path)
+
+
+def test_a_secret_has_one_spelling(tmp_path: Path) -> None:
+    (key, _), path = made(tmp_path), tmp_path / "r.json"
+    files.write_revealed(path, key, files.find_proof(tmp_path / "proofs.jsonl", key.id).proof)
+    whole = path.read_text()
+    for spelling in (key.secret.hex().upper(), key.secret.hex()[:-1], key.secret.hex() + "00", ""):
+        path.write_text(whole.replace(key.secret.hex(), spelling))
+        with pytest.raises(InputError, match="`secret` is not 64 small") as caught:
+            files.read_revealed(path)
+        assert key.secret.hex()[:20] not in str(caught.value).lower()
