@@ -25,11 +25,12 @@ from numpy.typing import ArrayLike, NDArray
 from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import BoolArray, IntArray
-from gauger.watermark.prf import Words, value_of, window_before
+from gauger.watermark.prf import Words
 
 Tokens = NDArray[np.uint32]
 
-_ZERO = np.uint64(0)
+_MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_HALF, _SOME = np.uint64(32), np.uint64(29)
 _SCORED, _SHORT, _LEFT_OUT, _IN_PROMPT, _REPEATED = range(5)
 
 
@@ -116,7 +117,7 @@ def select(
     _judge(tokens, starts, context, context_starts, mask, h, fate, pairs)
     begin = 0
     while begin < len(tokens):
-        end = min(len(tokens), begin + max(1 << 22, seen.count))  # so the table grows with what it holds
+        end = min(len(tokens), begin + max(1 << 24, seen.count))  # so the table grows with what it holds
         seen.reserve(end - begin)
         seen.count += _keep_first(pairs[begin:end], fate[begin:end], seen.table)
         begin = end
@@ -178,10 +179,20 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
             elif len(mask) and not mask[at]:
                 fate[at] = _LEFT_OUT
             else:
-                state = window_before(_ZERO, _ZERO, tokens, at, h)
-                pairs[at] = value_of(_ZERO, _ZERO, state, tokens[at])
+                state = _hash(tokens, at - h, at, np.uint64(h))
+                pairs[at] = _hash(tokens, at, at + 1, state)
                 in_prompt = len(spent) > 0 and _holds(spent, state if h else pairs[at])
                 fate[at] = _IN_PROMPT if in_prompt else _SCORED
+
+
+@njit(cache=True, nogil=True)
+def _hash(tokens, begin, end, state):  # type: ignore[no-untyped-def]
+    """Each token stirred into the state by steps that can be undone, so that two windows meet only by chance."""
+    for i in range(begin, end):
+        state = (state ^ np.uint64(tokens[i])) * _MIX_A
+        state = (state ^ (state >> _HALF)) * _MIX_B
+        state ^= state >> _SOME
+    return state
 
 
 @njit(cache=True, nogil=True)
@@ -190,10 +201,7 @@ def _windows(context, h):  # type: ignore[no-untyped-def]
     n = len(context)
     found = np.empty(max(n - max(h, 1) + 1, 0), np.uint64)
     for i in range(len(found)):
-        if h:
-            found[i] = window_before(_ZERO, _ZERO, context, i + h, h)
-        else:
-            found[i] = value_of(_ZERO, _ZERO, window_before(_ZERO, _ZERO, context, 0, 0), context[i])
+        found[i] = _hash(context, i, i + max(h, 1), np.uint64(h))
     return np.sort(found)
 
 
