@@ -122,6 +122,20 @@ def test_a_truncated_frame_gives_all_its_whole_lines(tmp_path: Path, pack: str, 
         assert len(result.ids) >= readable.getvalue().count(b"\n")
 
 
+def test_a_frame_cut_before_its_first_line_ends_is_called_truncated(tmp_path: Path) -> None:
+    whole = zstandard.compress(line(1, pad=sha256(b"x").hexdigest() * 99))
+    path = write(tmp_path, whole[: len(whole) // 2], "log.jsonl.zst")
+    with pytest.raises(InputError, match=r"log\.jsonl\.zst:1: .*truncated.*copy the log again"):
+        Result(path)
+
+
+def test_a_first_line_that_is_too_long_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = write(tmp_path, b"x" * (66 << 20) + b"\n" + line(2) + line(3))
+    result = Result(path)
+    assert result.ids == ["e2", "e3"]
+    assert [n for n, _ in result.reasons] == [1]
+
+
 @pytest.mark.parametrize("pack", ["gz", "zst"])
 def test_a_damaged_stream(tmp_path: Path, pack: str) -> None:
     part = b"".join(line(n) for n in range(50))

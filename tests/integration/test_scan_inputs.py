@@ -53,7 +53,7 @@ def test_a_log_without_prompts_says_what_could_not_run(tmp_path: Path, run: Run)
         (b"", "log.jsonl: the log is empty"),
         (b'{"id": "x"}\n' * 3, "no known log format"),
         (json.dumps({**json.loads(envoy(1)), "user.id": None}).encode(), "log.jsonl:1: no account"),
-        (zstandard.compress(envoy(1) * 9)[:-30], "nothing usable was read"),
+        (zstandard.compress(envoy(1) * 9)[:-30], "ends within a frame (truncated)"),
     ],
     ids=["empty", "unknown", "no-accounts", "truncated"],
 )

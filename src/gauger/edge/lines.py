@@ -74,7 +74,8 @@ def blocks(
         line += block.lines
     if cut_short:
         digest = hashlib.sha256(torn).hexdigest()
-        yield Block(line, 1, b"", Fault(line, f"{cut_short}; all whole lines before it were read", digest, len(torn)))
+        reason = f"{cut_short}; all whole lines before it were read: copy the log again"
+        yield Block(line, 1, b"", Fault(line, reason, digest, len(torn)))
 
 
 class _Overlong:

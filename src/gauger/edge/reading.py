@@ -147,16 +147,21 @@ class Reading:
             raise InputError(f"cannot be read: {error.strerror or type(error).__name__}", source=source) from None
 
     def _from_blocks(self, report: FileReport, stream: Iterator[Block], consumed: int) -> Generator[Parsed, None, None]:
-        head = next(stream, None)
-        if head is None or (head.fault is None and head.data.isspace()):
+        faulty: list[Block] = []  # what comes before the first block that can tell the format
+        while (head := next(stream, None)) is not None and head.fault is not None:
+            faulty.append(head)
+        if head is None and faulty:
+            self._refuse(report, [b.fault for b in faulty if b.fault is not None])
+            return
+        if head is None or head.data.isspace():
             raise InputError("the log is empty", source=report.source)
         records, whole = _sniff(head.data)
-        if whole and (found := _document(report.source)) is not None:
+        if whole and not faulty and (found := _document(report.source)) is not None:
             records = [r for r in found[:_SNIFFED] if isinstance(r, dict)]
             packed: list[bytes | Fault] = [msgspec.json.encode(r) for r in found]
             stream, head = tabular.packed(packed, 1), None
         self._recognise(report, records)
-        everything = stream if head is None else chain([head], stream)
+        everything = stream if head is None else chain(faulty, [head], stream)
         jobs = (
             (Job(report.source, b.line, b.lines, report.format, self._mapping, b.fault), b.data)
             for b in after(everything, consumed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numba.core.options import DefaultOptions
+from numba.core import options
 
 NULL, BOOL, INTEGER, FRACTION, TEXT, OBJECT, ARRAY, ESCAPED = (1 << n for n in range(8))  # kinds of a value
 NUMBER = INTEGER | FRACTION
@@ -22,7 +22,7 @@ _ESCAPES = np.isin(np.arange(256), list(b'"\\/bfnrt'))
 _STOPS = np.isin(np.arange(256), [*range(32), ord('"'), ord("\\")])  # bytes that end a run of plain ones in a string
 
 # The functions below make no arrays. Counting references to those they are given would take half of the time.
-_UNCOUNTED = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+_UNCOUNTED = {"_nrt": False} if hasattr(getattr(options, "DefaultOptions", None), "_nrt") else {}
 _kernel = njit(cache=True, nogil=True, forceinline=True, **_UNCOUNTED)
 
 
