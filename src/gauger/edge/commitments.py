@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from gauger.edge.formats.values import text
-from gauger.edge.sides import _records as records
+from gauger.edge.sides import records
 from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
 from gauger.errors import ConfigError, InputError
 from gauger.model import canonical_json

@@ -74,7 +74,7 @@ def _read(source: str, schema: pa.Schema, *, needed: Sequence[str], once: bool =
     rows: dict[str, list[Any]] = {name: [] for name in schema.names}
     key, first = schema.names[0], dict[Any, int]()
     seen: dict[str, None] = {}
-    for line, record in _records(source):
+    for line, record in records(source):
         seen.update(dict.fromkeys(record))
         for name in schema.names:
             try:
@@ -137,7 +137,7 @@ def _truth(value: Any) -> bool | None:
     return True if told in _TRUE else False if told in _FALSE else None
 
 
-def _records(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def records(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         kind = kind_of(source)
         if kind == "lines":
