@@ -17,17 +17,19 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gauger.stats.betting import Bernoulli, State
 from gauger.stats.tails import clopper_pearson
 from gauger.watermark.corpus import Tally, select
-from gauger.watermark.detection import log_e, sums
+from gauger.watermark.detection import log_e, sums, values
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.sampling import Response, candidates, sample
 from gauger.watermark.schemes import Scheme
 from gauger.watermark.schemes.greenlist import Greenlist
 from gauger.watermark.schemes.gumbel import Gumbel
 from gauger.watermark.schemes.tournament import Tournament
+from gauger.watermark.tardos import Tardos, accuse
 from gauger.watermark.tracing import trace
 
 T = TypeVar("T")
@@ -212,12 +214,85 @@ def tracing(scale: float) -> list[dict[str, Any]]:
     return rows
 
 
+def power(scale: float) -> list[dict[str, Any]]:
+    """Tokens of a text, median, until its e-value passes a million: by entropy, and by the share of tokens replaced."""
+    rng, texts, length = np.random.default_rng(6), max(5, int(60 * scale)), max(200, int(3000 * scale))
+    rows = []
+    for scheme in (Gumbel(), Gumbel(h=1), Tournament(), Greenlist(h=1, delta=2.0), Greenlist(h=1, delta=1.0)):
+        for spread in (0.02, 0.1, 0.5):
+            secrets = [k.secret for k in keys(texts, "text")]
+            responses = [Response(s) for s in secrets]
+            tokens, entropy = rng.integers(0, VOCABULARY, (texts, 4)), 0.0
+            for _ in range(length):
+                ids = rng.integers(0, VOCABULARY // 20, (texts, 20)) * 20 + np.arange(20)
+                p = rng.dirichlet(np.full(20, spread), texts)
+                entropy -= float(np.mean((p * np.log(np.maximum(p, 1e-300))).sum(-1))) / length
+                tokens = np.column_stack([tokens, sample(scheme, responses, tokens, ids, p, rng)])
+            for replaced in (0.0, 0.1, 0.3):
+                other = np.where(rng.random(tokens.shape) < replaced, rng.integers(0, VOCABULARY, tokens.shape), tokens)
+                needed = [crossing(scheme, row, secret) for row, secret in zip(other, secrets, strict=True)]
+                rows.append(
+                    {
+                        "scheme": repr(scheme),
+                        "entropy_nats": round(entropy, 2),
+                        "replaced": replaced,
+                        "median_tokens": float(np.median(needed)) if np.isfinite(np.median(needed)) else None,
+                        "of": length,
+                    }
+                )
+    return rows
+
+
+def crossing(scheme: Scheme, text: NDArray[np.int64], secret: bytes, step: int = 10) -> float:
+    """After how many tokens the e-value first passes a million, looked at every ``step``."""
+    selection = select([text], h=scheme.h)
+    steps = scheme.process.steps(scheme.observations(values(selection, secret)))
+    each = len(steps) // max(len(selection.at), 1)
+    looks = np.arange(0, len(selection.at), step)
+    passed = log_e(np.add.reduceat(steps, looks * each).cumsum(axis=0), scheme) >= math.log(1e6)
+    return float(selection.at[looks[passed.argmax()]] + step) if passed.any() else math.inf
+
+
+def colluders(scale: float) -> list[dict[str, Any]]:
+    """Coalitions drawn at random, with three ways to choose what they keep: how many are named, at two lengths."""
+    rng, times = np.random.default_rng(7), max(3, int(30 * scale))
+    accounts = [f"account:{k}" for k in range(max(200, int(10_000 * scale)))]
+    rows = []
+    for size in (1, 3, 5, 10):
+        for length in (60 * size**2, 120 * size**2):
+            code, named, anybody, innocent = Tardos(length=length), 0, 0, 0
+            for run in range(times):
+                key = keys(1, f"code-{size}-{run}")[0]
+                guilty = rng.choice(len(accounts), size, replace=False)
+                bits = code.bits(key, [accounts[g] for g in guilty])
+                drawn = bits[rng.integers(0, size, length), np.arange(length)]
+                majority, tied = bits.mean(0) > 0.5, bits.min(0) == bits.max(0)
+                seen = (drawn, majority, np.where(tied, bits[0], ~majority))[run % 3]
+                mask = accuse(code, key, accounts, seen, subject="x").mask
+                named, anybody = named + int(mask[guilty].sum()), anybody + bool(mask[guilty].any())
+                innocent += int(mask.sum() - mask[guilty].sum())
+            rows.append(
+                {
+                    "coalition": size,
+                    "length": length,
+                    "accounts": len(accounts),
+                    "runs": times,
+                    "named": named / times / size,
+                    "somebody_named": anybody / times,
+                    "innocents_accused": innocent,
+                }
+            )
+    return rows
+
+
 PARTS: dict[str, Callable[[float], Any]] = {
     "marking": marking,
     "detection": detection,
     "false_alarms": false_alarms,
     "flags": flags,
     "tracing": tracing,
+    "power": power,
+    "colluders": colluders,
 }
 
 
