@@ -127,11 +127,14 @@ def candidates(
         raise InputError("marking: logits must be a flat list of numbers, at least one of them finite")
     p = np.exp((logits - logits.max()) / temperature)
     p /= p.sum()
-    # All that lie below this add up to less than 1 - top_p, so none is needed; sorting the rest is cheap.
-    kept = np.flatnonzero((p > 0) & (p >= (1 - top_p) / len(p)))
+    if 0 < top_k < len(p):
+        least = np.partition(p, -top_k)[-top_k]
+    else:
+        least = (1 - top_p) / len(p)  # all that lie below it add up to less than 1 - top_p, so none is needed
+    kept = np.flatnonzero((p > 0) & (p >= least))
     kept = kept[np.argsort(-p[kept], kind="stable")][: top_k or None]
     before = np.cumsum(p[kept]) - p[kept]
-    kept = kept[before < top_p * p[kept].sum()] if top_k else kept[before < top_p]
+    kept = kept[before < top_p * (p[kept].sum() if 0 < top_k < len(p) else 1.0)]
     return kept.astype(np.uint32), p[kept] / p[kept].sum()
 
 
