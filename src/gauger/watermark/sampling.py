@@ -127,14 +127,13 @@ def candidates(
         raise InputError("marking: logits must be a flat list of numbers, at least one of them finite")
     p = np.exp((logits - logits.max()) / temperature)
     p /= p.sum()
-    if 0 < top_k < len(p):
-        least = np.partition(p, -top_k)[-top_k]
-    else:
-        least = (1 - top_p) / len(p)  # all that lie below it add up to less than 1 - top_p, so none is needed
+    cut = 0 < top_k < len(p)
+    # Without top_k: what lies below this adds up to less than 1 - top_p, so none of it is needed, nor sorted.
+    least = np.partition(p, -top_k)[-top_k] if cut else (1 - top_p) / len(p)
     kept = np.flatnonzero((p > 0) & (p >= least))
     kept = kept[np.argsort(-p[kept], kind="stable")][: top_k or None]
     before = np.cumsum(p[kept]) - p[kept]
-    kept = kept[before < top_p * (p[kept].sum() if 0 < top_k < len(p) else 1.0)]
+    kept = kept[before < top_p * (p[kept].sum() if cut else 1.0)]
     return kept.astype(np.uint32), p[kept] / p[kept].sum()
 
 
