@@ -71,7 +71,7 @@ class Duplicates:
             _insert(self._tables[shard], kept, np.arange(len(kept)), np.zeros(len(kept), np.bool_))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _hash(offsets, text, key):  # type: ignore[no-untyped-def]
     """Murmur-style 64-bit hashes of strings; 0 is kept for empty slots."""
     out = np.empty(len(offsets) - 1, np.uint64)
@@ -94,7 +94,7 @@ def _hash(offsets, text, key):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _insert(table, hashes, which, seen):  # type: ignore[no-untyped-def]
     """Insert ``hashes[which]`` by linear probing, marking those that were there; returns how many were new."""
     mask = np.uint64(len(table) - 1)

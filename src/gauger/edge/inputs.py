@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import pyarrow as pa
 import zstandard
 
 from gauger.errors import InputError
@@ -79,7 +80,30 @@ def pieces(source: str) -> Iterator[bytes]:
         yield from _unpacked(sys.stdin.buffer)
         return
     with Path(source).open("rb") as file:
-        yield from _unpacked(file)
+        zstd = file.read(len(_ZSTD)) == _ZSTD
+        file.seek(0)
+        yield from _unzstd_quickly(source, file) if zstd else _unpacked(file)
+
+
+def _unzstd_quickly(source: str, file: BinaryIO) -> Iterator[bytes]:
+    """As `_unzstd`, by Arrow as far as that goes.
+
+    Arrow takes large pieces and bounds what they expand to, which is twice as fast, but of a stream that is cut or
+    damaged it does not give the last bytes: then the rest comes from `_unzstd`.
+    """
+    given = 0
+    try:
+        with pa.CompressedInputStream(pa.OSFile(source), "zstd") as stream:
+            while piece := stream.read(_PIECE):
+                given += len(piece)
+                yield piece
+        return
+    except OSError:
+        skipped = 0
+    for piece in _unzstd(file, file.read(_ZSTD_PIECE)):
+        skipped += len(piece)
+        if skipped > given:
+            yield piece[max(0, len(piece) - (skipped - given)) :]
 
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:

@@ -5,15 +5,12 @@ Messages are rows of (role, content) sorted by exchange. `converse` is the defin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gauger.edge.blake2b import digests
 from gauger.edge.columns import per_distinct
 from gauger.edge.formats.chat import known_role
 
@@ -21,7 +18,6 @@ _BLANKS = (  # what str.strip() takes away
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-_EMPTY, _NONE = blake2b(digest_size=8), bytes(8)
 Ints = npt.NDArray[np.int64]
 
 
@@ -69,7 +65,11 @@ def _framed(roles: pa.Array, texts: pa.Array) -> pa.Array:
 
 
 def _digests(owner: Ints, framed: pa.Array, answers: pa.Array, last: Ints) -> dict[str, pa.Array]:
-    """`context` and `thread`; `last`: which of the framed messages is an exchange's last of a user, or -1."""
+    """`context` and `thread`, digests as `chat.digest64`'s.
+
+    Args:
+        last: which of the framed messages is an exchange's last of a user, or -1.
+    """
     sizes = np.bincount(owner, minlength=len(answers))
     answered = np.flatnonzero(answers.is_valid().to_numpy(zero_copy_only=False) & (sizes > 0))
     replies = answers.take(pa.array(answered))
@@ -80,18 +80,6 @@ def _digests(owner: Ints, framed: pa.Array, answers: pa.Array, last: Ints) -> di
     parts = sizes + np.bincount(answered, minlength=len(sizes))
     start = np.cumsum(parts) - parts  # of each exchange in `whole`
     middle = start + np.maximum(0, last - (np.cumsum(sizes) - sizes))
-    context, thread = _hashed(whole.buffers()[2] or b"", at[start], at[middle], at[start + parts])
+    text = np.frombuffer(whole.buffers()[2] or b"", np.uint8)
+    context, thread = digests(text, at[start], at[middle], at[start + parts])
     return {"context": pa.array(context, mask=middle == start), "thread": pa.array(thread, mask=sizes == 0)}
-
-
-def _hashed(buffer: Any, begins: Ints, middles: Ints, ends: Ints) -> Sequence[npt.NDArray[np.uint64]]:
-    """`chat.digest64` of each text up to its middle, and of the whole text."""
-    text, contexts, threads = memoryview(buffer), [], []
-    for begin, middle, end in zip(begins.tolist(), middles.tolist(), ends.tolist(), strict=True):
-        running = _EMPTY.copy()  # quicker than a new one
-        if begin < middle:
-            running.update(text[begin:middle])
-        contexts.append(running.digest() if begin < middle else _NONE)
-        running.update(text[middle:end])
-        threads.append(running.digest())
-    return [np.frombuffer(b"".join(found), "<u8").astype(np.uint64) for found in (contexts, threads)]
