@@ -1,0 +1,127 @@
+"""Texts and flags are read as they are, in bounded parts; a line that is neither is named, never quoted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gauger.edge import token_files
+from gauger.edge.token_files import read_flags, read_texts
+from gauger.errors import InputError
+
+
+def texts(path: Path, **limits: int) -> list[tuple[list[list[int]], list[list[int]], int]]:
+    return [
+        ([t.tolist() for t in p.tokens], [t.tolist() for t in p.prompts], p.prompted)
+        for p in read_texts(str(path), **limits)
+    ]
+
+
+def test_both_forms_of_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(
+        b'\xef\xbb\xbf{"tokens": [1, 4294967295], "prompt_tokens": [7], "account": {"more": []}}\r\n\n'
+        b'[2, 0]\n{"id": 3, "tokens": []}'
+    )
+    assert texts(path) == [([[1, 4294967295], [2, 0], []], [[7], [], []], 1)]
+    assert next(read_texts(str(path))).tokens[0].dtype == np.uint32
+
+
+def test_parts_hang_on_the_texts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, packed = tmp_path / "t.jsonl", tmp_path / "t.gz"
+    path.write_text("".join(f"[{k},{k},{k}]\n" for k in range(10)))
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    parts = texts(path, part_tokens=7)
+    assert [len(tokens) for tokens, _, _ in parts] == [3, 3, 3, 1]
+    assert texts(packed, part_tokens=7) == parts
+    assert [len(tokens) for tokens, _, _ in texts(path, part_texts=5)] == [5, 5]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert texts(Path("-"), part_tokens=7) == parts
+
+
+def test_an_empty_file_is_one_empty_part(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n")
+    assert texts(path) == [([], [], 0)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"[-1]",
+        b"[4294967296]",
+        b"[1" + b"0" * 5000 + b"]",
+        b"[1.5]",
+        b"[true]",
+        b'["sesame"]',
+        b'{"sesame": [1]}',
+        b'{"tokens": [1], "prompt_tokens": "sesame"}',
+        b'{"tokens": null}',
+        b"sesame",
+        b'"sesame"',
+        b"[1",
+        b"7",
+        b"[\xff]",
+        b"[" * 100_000,
+        b'{"x": ' * 100_000,
+    ],
+    ids=lambda b: repr(b[:20]),
+)
+def test_what_is_no_text(tmp_path: Path, bad: bytes) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"[1]\n" + bad + b"\n[2]\n")
+    with pytest.raises(InputError) as caught:
+        texts(path)
+    assert (caught.value.source, caught.value.line) == (str(path), 2)
+    assert "sesame" not in str(caught.value).removeprefix(str(path))
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+def test_a_line_or_a_stream_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.jsonl"
+    monkeypatch.setattr(token_files, "MAX_LINE_BYTES", 1 << 10)
+    path.write_text("[1]\n[" + "1," * 600 + "1]\n")
+    with pytest.raises(InputError, match=r"t.jsonl:2: longer than"):
+        texts(path)
+    monkeypatch.setattr(token_files, "MAX_FLAGS", 4)
+    path.write_text("0101\n")
+    assert len(read_flags(str(path))) == 4
+    path.write_text("0101\n1\n")
+    with pytest.raises(InputError, match="more than 4 flags"):
+        read_flags(str(path))
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["011010", "0\n1\n1\r\n0\n1\n0\n", "[0,1,1,0,1,0]", "[false, true]\n1\n[0, 1, false]", '{"flags": [0,1,1]}\n010',
+     " 0, 1,1\t0\n\n10"],
+)  # fmt: skip
+def test_every_form_of_flags(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text(form)
+    assert read_flags(str(path)).tolist() == [0, 1, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "bad", ["2", "sesame", "[2]", "[0.5]", '["sesame"]', '{"sesame": 1}', "0.1", "[0", "-1", "10x"]
+)
+def test_what_is_no_flag(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text("01\n" + bad + "\n")
+    with pytest.raises(InputError) as caught:
+        read_flags(str(path))
+    assert caught.value.line == 2
+    assert "sesame" not in str(caught.value).removeprefix(str(path))
+
+
+def test_a_file_that_is_cut_or_missing(tmp_path: Path) -> None:
+    path = tmp_path / "t.gz"
+    path.write_bytes(gzip.compress(b"[1]\n" * 5000)[:-12])
+    for source in (path, tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match=source.name):
+            texts(source)
