@@ -9,28 +9,27 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
-from gauger.edge.commitments import COMMITMENT, PROOFS, read_contexts, write_commitment
+from gauger.edge.commitments import COMMITMENT, PROOFS, write_commitment
 from gauger.errors import ConfigError
 from gauger.model import canonical_json, digest, to_plain
 from gauger.watermark.commitment import ENTRY_BYTES
 from gauger.watermark.commitment import commit as commit_keys
-from gauger.watermark.keys import KeyContext, derive
+from gauger.watermark.keys import derive
 
 MAX_ENTRIES = 1 << 20
 
 
 def commit(
     out: Annotated[Path, typer.Option(help=f"Folder for {COMMITMENT} (publish it) and {PROOFS} (keep it).")],
-    contexts: Annotated[Path | None, typer.Option(help="CSV, JSONL or Parquet with the six columns below.")] = None,
-    tenant: Annotated[
-        str | None, typer.Option(help="Of one context, in place of --contexts: whose deployment.")
-    ] = None,
-    party: Annotated[str | None, typer.Option(help="A campaign's or an account's id, or fleet.")] = None,
-    epoch: Annotated[str | None, typer.Option(help="The period, such as 2026-01-01/P28D.")] = None,
-    model: Annotated[str | None, typer.Option(help="The served model.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="What its token ids mean.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="How marks are laid.")] = None,
+    contexts: Contexts = None,
+    tenant: Tenant = None,
+    party: Party = None,
+    epoch: Epoch = None,
+    model: Model = None,
+    tokenizer: Tokenizer = None,
+    scheme: SchemeName = None,
     key_file: KeyFile = None,
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
@@ -47,7 +46,7 @@ def commit(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Commit to the keys of contexts; publish the record before the keys serve."""
-    wanted = _contexts(contexts, (tenant, party, epoch, model, tokenizer, scheme))
+    wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
     padding = _padding(len(wanted), pad_to)
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
     keys = [derive(master, context) for context in wanted]
@@ -60,15 +59,6 @@ def commit(
         print(f"{len(keys):,} keys among {commitment.size:,} entries, root {commitment.root}")
         print(f"Publish {out / COMMITMENT} (digest {digest(commitment)}) before they serve. Keep {out / PROOFS}.")
     return 0
-
-
-def _contexts(table: Path | None, fields: tuple[str | None, ...]) -> tuple[KeyContext, ...]:
-    if table is not None and not any(fields):
-        return read_contexts(table)
-    if table is not None or None in fields:
-        raise ConfigError("say what to commit to: --contexts, or all of --tenant, --party, ..., --scheme")
-    names = KeyContext.__dataclass_fields__
-    return (KeyContext(**{name: value or "" for name, value in zip(names, fields, strict=True)}),)
 
 
 def _padding(count: int, pad_to: int | None) -> list[bytes]:
