@@ -17,7 +17,7 @@ from gauger.detect.signals import GroupScores, Members
 from gauger.detect.traffic import Traffic
 from gauger.stats import calibrators, conformal, multiple
 
-JOIN = 2.5  # nats: mean tie between two rejected groups from which they are one campaign; different ones came to 2.3
+JOIN = 3.2  # nats: mean tie between two rejected groups from which they are one campaign; different ones came to 2.9
 
 GROUP_NULL = (
     "the group is benign: its log odds are exchangeable with those of groups that the same steps form in honest traffic"

@@ -145,7 +145,7 @@ def test_rejected_groups_of_one_hand_are_one_campaign(traffic) -> None:
     hand = np.array([0, 0, 1, 0]).repeat(5)
 
     def weigh(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.where(hand[a] == hand[b], 3.0, 2.0)
+        return np.where(hand[a] == hand[b], 3.5, 3.0)
 
     found = joined(marked(groups, 0.05), traffic(SIZE), calibration(), weigh)
     rejected = {tuple(g.members.tolist()): g.p for g in found if g.rejected}
