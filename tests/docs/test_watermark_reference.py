@@ -36,5 +36,7 @@ def test_method_is_documented(name: str, doc: str) -> None:
 
 
 def test_the_example_runs() -> None:
-    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+    examples = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert examples
+    for code in examples:
         exec(compile(code, "watermark.md", "exec"), {})  # noqa: S102
