@@ -1,0 +1,138 @@
+"""Marks in transformers' ``generate``, each row under its own key.
+
+    generate(model, [key, None], **tokenizer(texts, return_tensors="pt", padding=True), do_sample=True)
+
+The processor must run after temperature, top-k and top-p, which transformers puts behind every processor of the user's
+own; only the one of a ``watermarking_config`` comes last. So that is what ``MarkingConfig`` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+from transformers.generation.configuration_utils import BaseWatermarkingConfig
+
+from gauger.edge.marking.torch_rows import candidates, put
+from gauger.edge.marking.turns import Turn, bend, common_scheme, contexts, due
+from gauger.errors import ConfigError
+from gauger.watermark.keys import Key
+
+_REWRITTEN = (
+    "marking: the host gave other rows than it was given tokens for: no beams and no assistant model, please, and a "
+    "new processor for each generate()"
+)
+
+
+def generate(model: Any, keys: Sequence[Key | None], **options: Any) -> Any:
+    """``model.generate`` with marks.
+
+    Args:
+        keys: one a prompt, None to leave its answers unmarked. The answers of one prompt share its key.
+        options: as for ``model.generate``, inputs included.
+
+    Raises:
+        ConfigError: no sampling, a temperature of 0, beams, or an assistant: they leave a mark no room, or take what it
+            is not offered. Or keys for several schemes.
+    """
+    defaults = options.get("generation_config") or model.generation_config
+    names = ("do_sample", "temperature", "num_beams", "assistant_model", "num_return_sequences")
+    said = {name: options.get(name, getattr(defaults, name, None)) for name in names}
+    if not said["do_sample"] or said["temperature"] == 0:
+        raise ConfigError("marking: greedy text leaves a mark no room: give do_sample=True and a temperature above 0")
+    if (said["num_beams"] or 1) > 1 or said["assistant_model"] is not None:
+        raise ConfigError("marking: beams and assistants cannot be marked: leave out num_beams and assistant_model")
+    every = [key for key in keys for _ in range(said["num_return_sequences"] or 1)]
+    return model.generate(**options, watermarking_config=MarkingConfig(every))
+
+
+class MarkingConfig(BaseWatermarkingConfig):  # type: ignore[misc]
+    """``model.generate(..., do_sample=True, watermarking_config=MarkingConfig(keys))``.
+
+    ``generate`` above refuses what cannot be marked; this can only refuse what its processor gets to see.
+
+    Args:
+        keys: one a row of the batch (a prompt's answers are rows next to each other); None leaves a row unmarked.
+
+    Raises:
+        ConfigError: keys for several schemes.
+    """
+
+    def __init__(self, keys: Sequence[Key | None]) -> None:
+        self.row_keys = tuple(keys)
+        self.validate()
+
+    def validate(self) -> None:
+        common_scheme(self.row_keys)
+
+    def construct_processor(self, vocab_size: int, device: Any = None) -> MarkingProcessor:
+        return MarkingProcessor(self.row_keys)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For printing only: a key has no serial form."""
+        return {"keys": [None if key is None else key.id for key in self.row_keys]}
+
+    def to_json_string(self) -> str:
+        return f"{self.to_dict()}\n"
+
+    def __iter__(self) -> Any:
+        yield from self.to_dict().items()
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+
+class MarkingProcessor(LogitsProcessor):  # type: ignore[misc]
+    """One batch of responses; for hosts with a loop of their own. Call it last, after all that drops tokens.
+
+    Args:
+        keys: as for ``MarkingConfig``.
+
+    Raises:
+        ConfigError: keys for several schemes; when called, rows that are not one a key, or that do not go on from those
+            of the last call.
+    """
+
+    supports_continuous_batching = False
+
+    def __init__(self, keys: Sequence[Key | None]) -> None:
+        self._scheme = common_scheme(keys)
+        self._turns = [Turn(key) for key in keys]
+        self._rows: Tensor | None = None
+        self._prompt = 0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Scores float[rows, vocabulary] of the tokens after input_ids int64[rows, n]; those of unmarked rows stay."""
+        if self._scheme is None:
+            return scores
+        self._follow(input_ids)
+        h = self._scheme.h
+        before = contexts(input_ids[:, max(self._prompt, input_ids.shape[1] - h) :].tolist(), h)
+        rows = due(self._turns, before)
+        if not len(rows):
+            return scores
+        ids, p = candidates(scores[torch.from_numpy(rows)])
+        bent, after = bend(self._scheme, [self._turns[row] for row in rows], before[rows], ids, p)
+        return put(scores, rows[bent], ids[bent], after[bent])
+
+    def _follow(self, rows: Tensor) -> None:
+        if self._scheme is not None and self._rows is None:
+            if len(rows) != len(self._turns):
+                raise ConfigError(
+                    f"marking: {len(self._turns)} keys for {len(rows)} rows: give one a row, and leave out num_beams"
+                )
+            self._prompt = rows.shape[1]
+            for turn, prompt in zip(self._turns, rows.tolist(), strict=True):
+                turn.read(self._scheme, prompt)
+        elif self._rows is not None and not torch.equal(rows, self._rows):
+            if not torch.equal(rows[:, :-1], self._rows):
+                raise ConfigError(_REWRITTEN)
+            for turn in self._turns:
+                turn.wrote()
+        self._rows = rows.clone()
+
+
+__all__ = ["MarkingConfig", "MarkingProcessor", "generate"]
