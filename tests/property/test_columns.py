@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gauger.edge import parallel
-from gauger.edge.formats import chat_columns, litellm_columns
+from gauger.edge.formats import litellm_columns
 from gauger.edge.formats.litellm import REDACTED
 from gauger.edge.parallel import Job, Parsed, parse
 from gauger.edge.spans import find_spans
@@ -414,5 +414,17 @@ def test_a_defect_of_the_columns_costs_time_and_no_line() -> None:
         assert parse(Job("log", 5, 3, "litellm"), data).batch.column("line").to_pylist() == seen == [5, 6, 7]
 
 
-def test_the_trimmed_characters_are_those_of_python() -> None:
-    assert set(chat_columns._BLANKS) == {c for c in map(chr, range(0x110000)) if c.isspace()}
+@pytest.mark.parametrize("role", ["user", "Ünlü"])
+def test_messages_are_trimmed_and_counted_as_python_does(role: str) -> None:
+    blanks = [c for c in map(chr, range(0x110000)) if c.isspace()]
+    near = [chr(ord(c) + step) for c in blanks for step in (-1, 1, 64)]
+    ends = [*blanks, *near, "\u3000 \t", "é", "語", "🙂", ""]
+    texts = [side for e in ends for side in (e, f"{e}a\u00a0b{e}", f"x{e}", f"{e}{e}y")] + [
+        role * n for n in (9, 10, 101)
+    ]
+    lines = [PLAIN | {"id": f"c{n}", "messages": [{"role": role, "content": t}]} for n, t in enumerate(texts)]
+    data = b"\n".join(json.dumps(line, ensure_ascii=False).encode() for line in lines)
+    with counted() as seen:
+        parse(Job("log", 1, len(lines), "litellm"), data)
+    assert seen == []
+    same(data)

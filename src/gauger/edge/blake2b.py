@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
+from gauger.edge.kernel import kernel, word
+
 _BLOCK = 128  # bytes
 _IV = np.array(
     [
@@ -33,7 +35,7 @@ _ORDER = np.array(
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
         [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
     ],
-    np.int64,
+    np.uint64,  # numba asks of a signed index each time whether it counts from the end
 )
 
 
@@ -67,12 +69,12 @@ def digests(text, begins, middles, ends):  # type: ignore[no-untyped-def]
     return first, whole
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@kernel
 def _compress(state, text, begin, end, count, last, words):  # type: ignore[no-untyped-def]
     """Take one block, padded with zeros, into the state; `count` bytes were taken with it."""
     whole = (end - begin) >> 3
     for k in range(whole):
-        words[k] = _word(text, begin + 8 * k)
+        words[k] = word(text, begin + 8 * k)
     words[whole:] = 0
     for at in range(begin + 8 * whole, end):
         words[whole] |= uint64(text[at]) << uint64(8 * ((at - begin) & 7))
@@ -94,16 +96,7 @@ def _compress(state, text, begin, end, count, last, words):  # type: ignore[no-u
     state[4], state[5], state[6], state[7] = state[4] ^ e ^ n, state[5] ^ f ^ o, state[6] ^ g ^ p, state[7] ^ h ^ q
 
 
-@njit(cache=True, nogil=True, forceinline=True)
-def _word(text, at):  # type: ignore[no-untyped-def]
-    """Eight bytes, little-endian: written out, so that the compiler makes one load of it."""
-    low = uint64(text[at]) | uint64(text[at + 1]) << uint64(8) | uint64(text[at + 2]) << uint64(16)
-    low |= uint64(text[at + 3]) << uint64(24) | uint64(text[at + 4]) << uint64(32)
-    high = uint64(text[at + 5]) << uint64(40) | uint64(text[at + 6]) << uint64(48) | uint64(text[at + 7]) << uint64(56)
-    return low | high
-
-
-@njit(cache=True, nogil=True, forceinline=True)
+@kernel
 def _mix(a, b, c, d, x, y):  # type: ignore[no-untyped-def]
     a = a + b + x
     d = _turned(d ^ a, 32)
@@ -115,6 +108,6 @@ def _mix(a, b, c, d, x, y):  # type: ignore[no-untyped-def]
     return a, _turned(b ^ c, 63), c, d
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@kernel
 def _turned(word, bits):  # type: ignore[no-untyped-def]
     return (word >> uint64(bits)) | (word << uint64(64 - bits))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gauger.edge.formats.exchange import column
-from gauger.edge.span_kernels import NULL, cut
+from gauger.edge.span_kernels import NULL, cut, first
 
 Cells = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
@@ -19,7 +20,7 @@ class Columns:
     """The slots of some lines, or of their rows, as columns.
 
     Args:
-        data: the block. slots: name -> slot. spans, kinds: (count, slots, 2) and (count, slots).
+        data: the block. slots: name -> slot. spans, kinds: (slots, count, 2) and (slots, count).
     """
 
     def __init__(
@@ -30,18 +31,18 @@ class Columns:
         kinds: npt.NDArray[np.uint8],
     ) -> None:
         self._data, self._slots, self._spans, self._kinds = data, slots, spans, kinds
-        self._used: npt.NDArray[np.bool_] = np.any(kinds > NULL, axis=0)
+        self._used: npt.NDArray[np.bool_] = np.any(kinds > NULL, axis=1)
 
     def __len__(self) -> int:
-        return len(self._kinds)
+        return int(self._kinds.shape[1])
 
     def only(self, rows: npt.NDArray[Any]) -> Columns:
         """Those rows only (a mask or indices)."""
-        return Columns(self._data, self._slots, self._spans[rows], self._kinds[rows])
+        return Columns(self._data, self._slots, self._spans[:, rows], self._kinds[:, rows])
 
     def kind(self, name: str) -> npt.NDArray[np.uint8]:
         """The kind of each value; 0 where it is missing."""
-        return self._kinds[:, self._slots[name]]
+        return self._cells(name)[1]
 
     def is_true(self, name: str) -> npt.NDArray[np.bool_]:
         """Of a slot of booleans, which are true."""
@@ -51,13 +52,9 @@ class Columns:
 
     def first(self, *names: str) -> Cells:
         """Of each row the first of the named texts that is not empty, as cells for `text`."""
-        used = [name for name in names if self._used[self._slots[name]]] or names[:1]
-        spans, kinds = self._cells(used[0])
-        for name in used:
-            more, sorts = self._cells(name)
-            empty = (kinds <= NULL) | (spans[:, 0] == spans[:, 1])
-            spans, kinds = np.where(empty[:, None], more, spans), np.where(empty, sorts, kinds)
-        return spans, np.where(spans[:, 0] == spans[:, 1], 0, kinds)
+        slots = [self._slots[name] for name in names if self._used[self._slots[name]]]
+        found: Cells = first(self._spans, self._kinds, np.array(slots or [self._slots[names[0]]]))
+        return found
 
     def text(self, cells: str | Cells) -> pa.Array:
         """Strings; null where there is none. Of values that are no strings, their JSON."""
@@ -66,7 +63,8 @@ class Columns:
         if not valid.any():
             return pa.nulls(len(kinds), pa.string())
         offsets, text = (pa.py_buffer(found) for found in cut(self._data, spans, kinds))
-        return pa.Array.from_buffers(pa.string(), len(kinds), [pa.array(valid).buffers()[1], offsets, text])
+        there = None if valid.all() else pa.array(valid).buffers()[1]
+        return pa.Array.from_buffers(pa.string(), len(kinds), [there, offsets, text])
 
     def integer(self, name: str) -> pa.Array:
         """int64, of a slot of integers."""
@@ -78,10 +76,24 @@ class Columns:
 
     def _cells(self, name: str) -> Cells:
         slot = self._slots[name]
-        return self._spans[:, slot], self._kinds[:, slot]
+        return self._spans[slot], self._kinds[slot]
 
 
 def per_distinct(values: pa.Array, made: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
     """``made(value)`` of each value that is not null, asked once for each that is distinct."""
     encoded = values.dictionary_encode()
     return column([made(v) for v in encoded.dictionary.to_pylist()], kind).take(encoded.indices)
+
+
+def text_of(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """The bytes of strings, and where each begins and the last one ends; a null one has none."""
+    _, offsets, data = strings.buffers() if pa.types.is_string(strings.type) else (None, None, None)
+    if offsets is None:
+        offsets = bytes(4 * (len(strings) + 1))
+    at = np.frombuffer(offsets, np.int32)[strings.offset :][: len(strings) + 1]
+    return np.frombuffer(data or b"", np.uint8), at
+
+
+def either(first: pa.Array, other: Callable[[], pa.Array]) -> pa.Array:
+    """The first where it is not null, which mostly is everywhere: then the other is not made."""
+    return pc.coalesce(first, other()) if first.null_count else first

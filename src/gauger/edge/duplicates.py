@@ -1,7 +1,7 @@
 """Which event ids were seen before, in bounded memory: 8 bytes a slot, below 300 MB for 16 million ids.
 
-Ids are compared by a keyed 64-bit hash in open-addressing tables, one for each leading byte, so that a
-table that grows copies a 256th of the whole. Among 16 million ids two collide with probability below 1e-5.
+Ids are compared by a keyed 64-bit hash in open-addressing tables, one for each value of the leading bits, so
+that a table that grows copies a 64th of the whole. Among 16 million ids two collide with probability below 1e-5.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-_SHARDS = 256
+_SHARDS = 64
+_SHIFT = np.uint64(64 - 6)
 _FULL = 0.8  # of a table's slots
 
 
@@ -51,8 +52,8 @@ class Duplicates:
         text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
         hashes = _hash(offsets, text, self._key)
         seen = np.zeros(len(ids), np.bool_)
-        order = np.argsort(hashes >> np.uint64(56), kind="stable")
-        bounds = np.searchsorted(hashes[order] >> np.uint64(56), np.arange(_SHARDS + 1, dtype=np.uint64))
+        order = np.argsort(hashes >> _SHIFT, kind="stable")
+        bounds = np.searchsorted(hashes[order] >> _SHIFT, np.arange(_SHARDS + 1, dtype=np.uint64))
         for shard in range(_SHARDS):
             mine = order[bounds[shard] : bounds[shard + 1]]
             if len(mine):

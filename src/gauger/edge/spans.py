@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gauger.edge.span_kernels import RULE_WIDE, find
+from gauger.edge.span_kernels import RULE_WIDE, find, newlines
 
 _SMALLEST = 24  # bytes of a row within a line: more and smaller ones make the line odd
 
@@ -74,7 +74,7 @@ class Spans(NamedTuple):
         data: uint8, the lines, the last one ended like the others.
         ends: (lines,) where each line's newline is.
         odd: (lines,) bool.
-        spans, kinds: (lines, slots, 2) and (lines, slots); kind 0 is a member that is not there.
+        spans, kinds: (slots, lines, 2) and (slots, lines); kind 0 is a member that is not there.
         first_row: (lines + 1,) index of each line's first row.
         row_spans, row_kinds: the same of the rows.
     """
@@ -92,24 +92,24 @@ class Spans(NamedTuple):
 def find_spans(tree: Tree, block: bytes) -> Spans:
     """Find what the tree wants in each line of the block (below 2 GiB)."""
     data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
-    lines, rows = int(np.count_nonzero(data == ord("\n"))), len(data) // _SMALLEST + 1
+    lines, rows = newlines(data, 0, len(data)), len(data) // _SMALLEST + 1
     wide, row_wide = len(tree.slots), max(1, len(tree.row_slots))
-    cells = lines * wide  # of the lines, before those of the rows
+    cells = lines * wide  # of the lines, before those of the rows; a slot's lie side by side, for it is read alone
     spans = np.empty((cells + rows * row_wide, 2), np.int32)
     kinds = np.zeros(len(spans), np.uint8)
     ends, odd, first_row = np.empty(lines, np.int32), np.empty(lines, np.bool_), np.zeros(lines + 1, np.int32)
-    find(data, tree.array, wide, row_wide, ends, odd, first_row, spans, kinds)
+    find(data, tree.array, (cells, row_wide, rows), ends, odd, first_row, spans, kinds)
     if not _is_utf8(data):  # some line is not, and lines of ASCII alone cannot be it
         odd |= np.logical_or.reduceat(data >= 128, np.concatenate([[0], ends[:-1] + 1]))
     return Spans(
         data,
         ends,
         odd,
-        spans[:cells].reshape(lines, -1, 2),
-        kinds[:cells].reshape(lines, -1),
+        spans[:cells].reshape(wide, -1, 2),
+        kinds[:cells].reshape(wide, -1),
         first_row,
-        spans[cells:].reshape(rows, -1, 2),
-        kinds[cells:].reshape(rows, -1),
+        spans[cells:].reshape(row_wide, -1, 2),
+        kinds[cells:].reshape(row_wide, -1),
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gauger.detect.tables import EVENTS, TIMESTAMP
-from gauger.edge.columns import Columns, per_distinct
+from gauger.edge.columns import Columns, either, per_distinct
 from gauger.edge.formats import chat_columns
 from gauger.edge.formats.exchange import column
 from gauger.edge.formats.litellm import REDACTED, tagged_agent
@@ -85,12 +85,12 @@ def read(source: str, first_line: int, spans: Spans) -> pa.RecordBatch:
     status = lines.text("status")
     name = column([source], pa.string())[0]  # a path may hold what is no text
     arrays = {
-        "event_id": pc.coalesce(_id(lines), pc.binary_join_element_wise(name, numbers.cast(pa.string()), ":")),
+        "event_id": either(_id(lines), lambda: pc.binary_join_element_wise(name, numbers.cast(pa.string()), ":")),
         "source": pa.repeat(name, len(lines)),
         "line": numbers,
         "time": begun,
         "end_time": ended,
-        "account": pc.coalesce(lines.text(lines.first(*_USER)), key, org),
+        "account": either(lines.text(lines.first(*_USER)), lambda: pc.coalesce(key, org)),
         "org": org,
         "api_key": key,
         "session": lines.text(lines.first("session_id")),
@@ -101,7 +101,7 @@ def read(source: str, first_line: int, spans: Spans) -> pa.RecordBatch:
         "user_agent": _agent(lines),
         "input_tokens": lines.integer("prompt_tokens"),
         "output_tokens": lines.integer("completion_tokens"),
-        "cost_usd": pc.coalesce(lines.number("response_cost"), lines.number("spend")),
+        "cost_usd": either(lines.number("response_cost"), lambda: lines.number("spend")),
     }
     arrays |= _parameters(lines) | _conversation(lines, spans)
     columns = [arrays[f.name].cast(f.type) if f.name in arrays else pa.nulls(len(lines), f.type) for f in EVENTS]
@@ -140,8 +140,7 @@ def _id(lines: Columns) -> pa.Array:
 
 def _agent(lines: Columns) -> pa.Array:
     named = lines.text(lines.first("user_agent", "metadata.user_agent"))
-    tags = pc.if_else(pc.is_null(named), lines.text("request_tags"), None)
-    return pc.coalesce(named, per_distinct(tags, tagged_agent, pa.string()))
+    return either(named, lambda: per_distinct(lines.text("request_tags"), tagged_agent, pa.string()))
 
 
 def _parameters(lines: Columns) -> dict[str, pa.Array]:
@@ -157,8 +156,8 @@ def _conversation(lines: Columns, spans: Spans) -> dict[str, pa.Array]:
     plain = ~spans.odd
     made = np.diff(spans.first_row)
     mine = np.repeat(plain, made)
-    rows = len(mine)
-    messages = Columns(spans.data, TREE.row_slots, spans.row_spans[:rows][mine], spans.row_kinds[:rows][mine])
+    rows = np.flatnonzero(mine)
+    messages = Columns(spans.data, TREE.row_slots, spans.row_spans[:, rows], spans.row_kinds[:, rows])
     owner = np.repeat(np.arange(len(lines)), made[plain])
     roles, contents = messages.text("role"), messages.text("content")
     last = np.cumsum(made[plain])[made[plain] > 0] - 1  # of each exchange that has messages
@@ -167,6 +166,9 @@ def _conversation(lines: Columns, spans: Spans) -> dict[str, pa.Array]:
         kept = ~np.isin(owner, owner[last[redacted[last]]])
         owner, roles, contents = owner[kept], roles.filter(pa.array(kept)), contents.filter(pa.array(kept))
     answers = lines.text(_ANSWER + ".content")
-    answers = pc.if_else(pc.equal(answers, REDACTED), None, answers)
+    withheld = pc.equal(answers, REDACTED)
+    if pc.any(withheld).as_py():
+        answers = pc.if_else(withheld, None, answers)
     silent = (lines.kind(_ANSWER) == OBJECT) & (lines.kind(_ANSWER + ".content") <= NULL)
-    return chat_columns.converse(owner, roles, contents, pc.if_else(pa.array(silent), "", answers))
+    answers = pc.if_else(pa.array(silent), "", answers) if silent.any() else answers
+    return chat_columns.converse(owner, roles, contents, answers)
