@@ -1,7 +1,8 @@
-"""``gauger watermark detect``: was this text made with one of our keys?"""
+"""``gauger watermark detect``: was this text made with one of our keys? Or with another tool's?"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -25,13 +26,14 @@ from gauger.app.cli.watermark.contexts import (
     chosen,
     common_scheme,
 )
+from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
-from gauger.app.judging import Verdict, found_among, judge
-from gauger.edge.token_files import read_flags, read_texts
+from gauger.app.judging import Verdict, judge
+from gauger.edge.token_files import read_texts
 from gauger.errors import ConfigError
 from gauger.model import Evidence, canonical_json, to_plain
-from gauger.watermark.detection import flags as judge_flags
 from gauger.watermark.keys import Key, derive
+from gauger.watermark.schemes import Scheme
 
 SHOWN = 10
 
@@ -44,6 +46,13 @@ def detect(
         str | None, typer.Option(metavar="FILE", help="In place of texts: another tool's green flags, 0 and 1.")
     ] = None,
     gamma: Annotated[float | None, typer.Option(help="With --flags: the share that is green by chance.")] = None,
+    foreign: Annotated[
+        str | None,
+        typer.Option(help="In place of keys: another tool's mark, hf-kgw, hf-synthid, vllm-gumbel or markllm-kgw."),
+    ] = None,
+    foreign_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --foreign: the JSON that the tool was configured with.")
+    ] = None,
     contexts: Contexts = None,
     tenant: Tenant = None,
     party: Party = None,
@@ -64,69 +73,67 @@ def detect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Test texts for the marks of keys, or another tool's green flags. Exits with 1 if a mark is found, 0 if not."""
-    checked_alpha(alpha)
+    """Test texts for the marks of keys, or for another tool's. Exits with 1 if a mark is found, 0 if not."""
+    rule = Rule(checked_alpha(alpha), anytime, as_json)
     fields = (tenant, party, epoch, model, tokenizer, scheme)
+    master, known = (key_file, master_env, passphrase_env, passphrase_fd), (scheme_of_text, tokenizer_of_text)
+    ours = any(option is not None for option in (contexts, *fields, *master, *known))
+    others = foreign is not None or foreign_config is not None
     if flags is not None:
-        about_keys = (tokens, contexts, *fields, key_file, master_env, passphrase_env, passphrase_fd)
-        if gamma is None or any(o is not None for o in (*about_keys, scheme_of_text, tokenizer_of_text)):
+        if gamma is None or tokens is not None or ours or others:
             raise ConfigError("--flags needs --gamma, and takes neither --tokens nor keys: its tool had them")
-        said = judge_flags(read_flags(flags), gamma, subject=subject or flags)
-        found = bool(found_among([said], alpha, anytime=anytime)[0])
-        _show_flags(said, found, alpha, anytime=anytime, as_json=as_json)
-        return int(found)
+        return detect_flags(flags, gamma, subject or flags, rule)
+    if others:
+        if foreign is None or foreign_config is None or tokens is None or ours or gamma is not None:
+            raise ConfigError(
+                "--foreign needs --foreign-config and --tokens, and takes neither keys of ours nor --gamma"
+            )
+        return detect_foreign(foreign, foreign_config, tokens, subject or tokens, rule)
     if tokens is None or gamma is not None:
-        raise ConfigError("say what to test: --tokens FILE with keys, or --flags FILE --gamma SHARE")
+        raise ConfigError("say what to test: --tokens FILE with keys or --foreign, or --flags FILE --gamma SHARE")
     wanted = chosen(contexts, fields)
-    read_with = common_scheme(wanted, scheme_of_text, tokenizer_of_text)
-    master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
-    keys = [derive(master, context) for context in wanted]
-    verdict = judge(read_texts(tokens), keys, read_with, subject=subject or tokens, alpha=alpha, anytime=anytime)
-    if as_json:
-        print(canonical_json(_document(verdict, keys, alpha, anytime=anytime)).decode())
+    read_with = common_scheme(wanted, *known)
+    secret = read_master(*master)
+    return _detect_ours(tokens, [derive(secret, context) for context in wanted], read_with, subject, known[1], rule)
+
+
+def _detect_ours(
+    tokens: str, keys: list[Key], read_with: Scheme, subject: str | None, tokenizer: str | None, rule: Rule
+) -> int:
+    """Texts against keys of ours. Returns the exit code."""
+    verdict = judge(
+        read_texts(tokens), keys, read_with, subject=subject or tokens, alpha=rule.alpha, anytime=rule.anytime
+    )
+    if rule.as_json:
+        print(canonical_json(_document(verdict, keys, rule)).decode())
     else:
-        _show(verdict, keys, alpha, anytime=anytime, tokenizer_known=tokenizer_of_text is not None)
+        _show(verdict, keys, rule, tokenizer_known=tokenizer is not None)
     return int(verdict.found.any())
 
 
-def _document(verdict: Verdict, keys: list[Key], alpha: float, *, anytime: bool) -> dict[str, object]:
+def _document(verdict: Verdict, keys: list[Key], rule: Rule) -> dict[str, object]:
     rows = zip(keys, verdict.found.tolist(), verdict.evidence, strict=True)
     return {
-        **_head(alpha, len(keys), anytime=anytime),
+        **rule.head(len(keys)),
         "texts": verdict.texts,
         "texts_with_prompt": verdict.prompted,
         "results": [{"context": to_plain(k.context), "found": f, "evidence": to_plain(e)} for k, f, e in rows],
     }
 
 
-def _head(alpha: float, keys: int, *, anytime: bool) -> dict[str, object]:
-    return {"schema": "gauger/detect/1", "alpha": alpha, "keys": keys, "rule": "e-bh" if anytime else "holm"}
-
-
-def _show_flags(said: Evidence, found: bool, alpha: float, *, anytime: bool, as_json: bool) -> None:
-    if as_json:
-        results = [{"context": None, "found": found, "evidence": to_plain(said)}]
-        print(canonical_json({**_head(alpha, 1, anytime=anytime), "results": results}).decode())
-        return
-    means = "more flags are green than chance allows" if found else f"too few are green to rule out chance at {alpha:g}"
-    not_said = "that the tool scored each window and token once, or that its gamma is true: repeats alone can do this"
-    Output().print(evidence_table.table(said, means if said.n else "nothing: there are no flags", not_said))
-
-
-def _show(verdict: Verdict, keys: list[Key], alpha: float, *, anytime: bool, tokenizer_known: bool) -> None:
+def _show(verdict: Verdict, keys: list[Key], rule: Rule, *, tokenizer_known: bool) -> None:
     log_p = [float(e.params["log_p"]) for e in verdict.evidence]
-    order = np.lexsort((log_p, [-e.log_e for e in verdict.evidence] if anytime else log_p)).tolist()
+    order = np.lexsort((log_p, [-e.log_e for e in verdict.evidence] if rule.anytime else log_p)).tolist()
     best, console = order[0], Output()
     found = bool(verdict.found[best])
     without = verdict.texts - verdict.prompted
     console.print(
         evidence_table.table(
             verdict.evidence[best],
-            _means(verdict.evidence[best], found, alpha),
+            _means(verdict.evidence[best], found, rule.alpha),
             _not_said(found, tokenizer_known, without, verdict.texts),
         )
     )
-    rule = f"e-BH: false discoveries at most {alpha:g}" if anytime else f"Holm: any false alarm at most {alpha:g}"
     if len(keys) > 1:
         rows = (
             (
@@ -139,8 +146,7 @@ def _show(verdict: Verdict, keys: list[Key], alpha: float, *, anytime: bool, tok
             for k in order[:SHOWN]
         )
         console.print(evidence_table.listing(("party", "epoch", "log10 p", "log10 e", ""), rows))
-    count = f"{int(verdict.found.sum()):,} of {len(keys):,} keys found ({rule} over all {len(keys):,})."
-    console.print(count, highlight=False)
+    console.print(rule.said(int(verdict.found.sum()), len(keys)), highlight=False)
 
 
 def _means(e: Evidence, found: bool, alpha: float) -> str:
