@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gauger.app.cli.watermark import commit, detect, keygen, reveal, trace, verify
+from gauger.app.cli.watermark import commit, detect, keygen, mark, reveal, trace, verify
 
 app = typer.Typer(help="Keys of marks, and what is proved with them.")
 
@@ -12,5 +12,6 @@ app.command()(keygen.keygen)
 app.command()(commit.commit)
 app.command()(reveal.reveal)
 app.command()(verify.verify)
+app.command()(mark.mark)
 app.command()(detect.detect)
 app.command()(trace.trace)
