@@ -140,6 +140,51 @@ class Latch:
         return replace(self, merged=merged, crossed=merged.log_e >= -math.log(self.alpha))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """E-values at times that were planned, each of the whole sample up to then: their mean, as far as it is known.
+
+    For e-values that are valid at each planned time but no e-process between them. What is not looked at yet counts 0,
+    so the sum only grows, and one may stop after any look.
+
+    Null: the one null that all share.
+    Guarantee: P(ever crossed) <= alpha, and ``merged`` is an e-value whenever it is read.
+        Not claimed: anything if looks are added to the plan, or moved, after the data.
+    Source: Vovk & Wang 2021 (merging by arithmetic mean); Markov's inequality for the mean of all.  Deviates: nothing.
+    """
+
+    alpha: float
+    planned: int
+    done: int = 0
+    merged: Merged | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1 or self.planned < 1:
+            raise ConfigError("looks: needs an alpha strictly between 0 and 1 and at least one planned look")
+
+    @property
+    def crossed(self) -> bool:
+        return self.merged is not None and self.merged.log_e >= -math.log(self.alpha)
+
+    def update(self, current: EValue) -> Looks:
+        """One more look, at the e-value of all that is there by now."""
+        if self.done == self.planned:
+            raise ConfigError(f"looks: all {self.planned} that were planned are done")
+        share = Merged(null=current.null, kind=_one_kind([current]), log_e=current.log_e - math.log(self.planned))
+        merged = share if self.merged is None else _added(self.merged, share)
+        return replace(self, done=self.done + 1, merged=merged)
+
+
+def _added(first: Merged, second: Merged) -> Merged:
+    null, kind = _one_null([first, second]), _one_kind([first, second])
+    top = max(first.log_e, second.log_e)
+    if top == -math.inf:
+        return first
+    return Merged(
+        null=null, kind=kind, log_e=top + math.log(math.exp(first.log_e - top) + math.exp(second.log_e - top))
+    )
+
+
 def _one_null(values: Sequence[EValue]) -> str:
     nulls = {v.null for v in values}
     if len(nulls) > 1:

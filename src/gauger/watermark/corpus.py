@@ -110,8 +110,8 @@ def select(
         InputError: ids that are no whole numbers from 0 to 2^32 - 1, or lists of different lengths.
     """
     seen = Seen() if seen is None else seen
-    tokens, starts = _joined("text", texts, len(texts))
-    context, context_starts = _joined("prompt", [[]] * len(texts) if prompts is None else prompts, len(texts))
+    tokens, starts = joined("text", texts, len(texts))
+    context, context_starts = joined("prompt", [[]] * len(texts) if prompts is None else prompts, len(texts))
     mask = _mask(keep, starts)
     fate, pairs = np.empty(len(tokens), np.uint8), np.empty(len(tokens), np.uint64)
     _judge(tokens, starts, context, context_starts, mask, h, fate, pairs)
@@ -131,10 +131,10 @@ def select(
         repeated=counts[_REPEATED],
     )
     inputs = (tokens, starts, context, context_starts, mask)
-    return Selection(tokens=tokens, at=np.flatnonzero(fate == _SCORED), h=h, tally=tally, digest=_digest(inputs))
+    return Selection(tokens=tokens, at=np.flatnonzero(fate == _SCORED), h=h, tally=tally, digest=digest_of(inputs))
 
 
-def _joined(what: str, rows: Sequence[ArrayLike], n: int) -> tuple[Tokens, IntArray]:
+def joined(what: str, rows: Sequence[ArrayLike], n: int) -> tuple[Tokens, IntArray]:
     """All rows in one array, and where each begins: uint32[total], int64[n + 1]."""
     if len(rows) != n:
         raise InputError(f"selection: {n} texts, but {len(rows)} {what}s: give one for each, empty where there is none")
@@ -162,7 +162,7 @@ def _mask(keep: Sequence[ArrayLike] | None, starts: IntArray) -> BoolArray:
     return np.concatenate([np.empty(0, np.bool_), *rows])
 
 
-def _digest(arrays: Sequence[NDArray[Any]]) -> str:
+def digest_of(arrays: Sequence[NDArray[Any]]) -> str:
     """Of each array's length and little-endian bytes."""
     parts = [a.astype(a.dtype.newbyteorder("<"), copy=False).tobytes() for a in arrays]
     return digest(b"gauger-tokens-v1" + b"".join(len(p).to_bytes(8, "little") + p for p in parts))
@@ -179,14 +179,14 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
             elif len(mask) and not mask[at]:
                 fate[at] = _LEFT_OUT
             else:
-                state = _hash(tokens, at - h, at, np.uint64(h))
-                pairs[at] = _hash(tokens, at, at + 1, state)
+                state = hash_of(tokens, at - h, at, np.uint64(h))
+                pairs[at] = hash_of(tokens, at, at + 1, state)
                 in_prompt = len(spent) > 0 and _holds(spent, state if h else pairs[at])
                 fate[at] = _IN_PROMPT if in_prompt else _SCORED
 
 
 @njit(cache=True, nogil=True)
-def _hash(tokens, begin, end, state):  # type: ignore[no-untyped-def]
+def hash_of(tokens, begin, end, state):  # type: ignore[no-untyped-def]
     """Each token stirred into the state by steps that can be undone, so that two windows meet only by chance."""
     for i in range(begin, end):
         state = (state ^ np.uint64(tokens[i])) * _MIX_A
@@ -201,7 +201,7 @@ def _windows(context, h):  # type: ignore[no-untyped-def]
     n = len(context)
     found = np.empty(max(n - max(h, 1) + 1, 0), np.uint64)
     for i in range(len(found)):
-        found[i] = _hash(context, i, i + max(h, 1), np.uint64(h))
+        found[i] = hash_of(context, i, i + max(h, 1), np.uint64(h))
     return np.sort(found)
 
 

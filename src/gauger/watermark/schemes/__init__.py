@@ -82,6 +82,19 @@ class Scheme(Protocol):
         """log P(a total at least as large) for sums float64[..., 2], their number being fixed: float64[...]."""
         ...
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of ``score`` under the null."""
+        ...
+
+    def score(self, values: Words) -> FloatArray:
+        """One number a token that the key makes larger, of values uint64[...]: float64[...]."""
+        ...
+
+    def log_mgf(self, x: FloatArray) -> FloatArray:
+        """log E[exp(x score)] under the null, +inf where there is none: float64[...]."""
+        ...
+
 
 def checked_width(name: str, h: Any, *, least: int) -> None:
     """Refuse a window's width that marking could not keep or detection could not find again."""

@@ -86,6 +86,16 @@ class Greenlist:
     def log_p(self, sums: FloatArray) -> FloatArray:
         return binomial_log_upper(sums[..., 0], sums.sum(-1), self.gamma)
 
+    @property
+    def spread(self) -> float:
+        return math.sqrt(self.gamma * (1 - self.gamma))
+
+    def score(self, values: Words) -> FloatArray:
+        return self.observations(values)
+
+    def log_mgf(self, x: FloatArray) -> FloatArray:
+        return np.log1p(self.gamma * np.expm1(x))
+
     def _threshold(self) -> np.uint64:
         return np.uint64(int(self.gamma * 2**64))
 

@@ -66,6 +66,16 @@ class Gumbel:
         n, total = sums[..., 0], sums[..., 1]
         return np.where(n > 0, gamma_log_upper(total, np.maximum(n, 1)), 0.0)
 
+    @property
+    def spread(self) -> float:
+        return 1.0
+
+    def score(self, values: Words) -> FloatArray:
+        return self.observations(values)
+
+    def log_mgf(self, x: FloatArray) -> FloatArray:
+        return -np.log1p(-np.minimum(x, 1.0), where=x < 1, out=np.full(np.shape(x), -np.inf))
+
 
 @njit(cache=True, nogil=True)
 def _choose(keys, states, ids, p, chosen):  # type: ignore[no-untyped-def]

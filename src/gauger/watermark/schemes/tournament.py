@@ -71,6 +71,19 @@ class Tournament:
     def log_p(self, sums: FloatArray) -> FloatArray:
         return binomial_log_upper(sums[..., 0], sums.sum(-1), 0.5)
 
+    @property
+    def spread(self) -> float:
+        return float(np.sqrt(self.layers) / 2)
+
+    def score(self, values: Words) -> FloatArray:
+        """How many of a value's bits are 1."""
+        ones: FloatArray = np.bitwise_count(values & np.uint64((1 << self.layers) - 1)).astype(np.float64)
+        return ones
+
+    def log_mgf(self, x: FloatArray) -> FloatArray:
+        found: FloatArray = self.layers * (np.logaddexp(0.0, x) - np.log(2.0))
+        return found
+
 
 @njit(cache=True, nogil=True, fastmath={"reassoc"})
 def _play(keys, states, ids, p, values, layers):  # type: ignore[no-untyped-def]

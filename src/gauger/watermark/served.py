@@ -1,0 +1,117 @@
+"""The windows of what we served: where a student can have learnt from us, and where its predictions are read.
+
+Both uses keep the null because a window is met before the key's values after it are looked at. Marking reads the
+values of (window, any token) only once the window stands there, so whether a window is among those served says
+nothing of its values, however much it says of other windows'.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike
+
+from gauger.errors import ConfigError
+from gauger.stats import BoolArray, IntArray
+from gauger.watermark.corpus import Tokens, digest_of, hash_of, joined
+from gauger.watermark.prf import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Served:
+    """Windows that stand in our outputs.
+
+    Attributes:
+        states: their hashes, ascending, each once, uint64[n]. h: their width. digest: of the outputs.
+    """
+
+    states: Words
+    h: int
+    digest: str
+
+
+def served(outputs: Sequence[ArrayLike], *, h: int) -> Served:
+    """The windows of served outputs (token ids of each, int[n]).
+
+    Raises:
+        ConfigError: an h of 0, whose one window stands everywhere. InputError: ids that are none.
+    """
+    _check_width(h)
+    tokens, starts = joined("output", outputs, len(outputs))
+    states, whole = _states(tokens, starts, h)
+    return Served(states=np.unique(states[whole]), h=h, digest=digest_of((tokens, starts)))
+
+
+def keep_served(texts: Sequence[ArrayLike], windows: Served) -> list[BoolArray]:
+    """Masks for ``corpus.select``: of each text, bool[n], the tokens whose window stands in our outputs.
+
+    Null: none of its own. An e-value of texts fixed beforehand stays one: in the order of service each pair is kept or
+        not before its value is looked at.
+    Not claimed: that a running e-process over the texts stays one. What was kept of earlier texts tells which windows
+        were served, hence a little of values that later texts are scored by: look at planned times only
+        (``stats.merging.Looks``). Nor that a tail for a fixed size holds: how many are kept hangs on the key.
+    Source: Sander et al. 2024, "Watermarking makes language models radioactive" (the filter on k-grams).
+        Deviates: it keeps by the window alone, never by window and token: served pairs are those with high values.
+    """
+    tokens, starts = joined("text", texts, len(texts))
+    states, whole = _states(tokens, starts, windows.h)
+    at = np.minimum(np.searchsorted(windows.states, states), max(len(windows.states) - 1, 0))
+    kept = whole & (windows.states[at] == states) if len(windows.states) else np.zeros(len(tokens), np.bool_)
+    return np.split(kept, starts[1:-1]) if len(texts) else []
+
+
+def reading_places(
+    outputs: Sequence[ArrayLike], *, h: int, prompts: Sequence[ArrayLike] | None = None
+) -> list[IntArray]:
+    """Of each served output, in the order of service, the places whose window stands there for the first time.
+
+    A place is the index of the token to be predicted. Only there is a prediction free of the key's values after the
+    window: a model that copies from its own context would else look as if it had learnt from us. Windows that stand in
+    the output's own prompt are left out for the same reason.
+
+    Raises:
+        ConfigError: an h of 0. InputError: ids that are none, or lists of different lengths.
+    """
+    _check_width(h)
+    tokens, starts = joined("output", outputs, len(outputs))
+    context, context_starts = joined("prompt", [[]] * len(outputs) if prompts is None else prompts, len(outputs))
+    states, whole = _states(tokens, starts, h)
+    asked, asked_whole = _states(context, context_starts, h, after=1)
+    at = np.flatnonzero(whole)
+    first = np.sort(at[np.unique(states[at], return_index=True)[1]])
+    found = []
+    for k in range(len(outputs)):
+        mine = first[np.searchsorted(first, starts[k]) : np.searchsorted(first, starts[k + 1])]
+        prompt = slice(context_starts[k] + k, context_starts[k + 1] + k + 1)
+        spent = asked[prompt][asked_whole[prompt]]
+        found.append(mine[~np.isin(states[mine], spent)] - starts[k])
+    return found
+
+
+def _check_width(h: int) -> None:
+    if h < 1:
+        raise ConfigError("radioactivity: a window of width 0 stands everywhere: use a scheme with h of at least 1")
+
+
+def _states(tokens: Tokens, starts: IntArray, h: int, after: int = 0) -> tuple[Words, BoolArray]:
+    """The hash of the window before each token, and whether it is whole; ``after``: one more behind each text."""
+    size = len(tokens) + after * (len(starts) - 1)
+    states, whole = np.zeros(size, np.uint64), np.zeros(size, np.bool_)
+    _fill(tokens, starts, h, after, states, whole)
+    return states, whole
+
+
+@njit(cache=True, nogil=True)
+def _fill(tokens, starts, h, after, states, whole):  # type: ignore[no-untyped-def]
+    to = 0
+    for text in range(len(starts) - 1):
+        for at in range(starts[text], starts[text + 1] + after):
+            if at - starts[text] >= h:
+                states[to] = hash_of(tokens, at - h, at, np.uint64(h))
+                whole[to] = True
+            to += 1
