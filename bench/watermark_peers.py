@@ -60,8 +60,8 @@ def markllm_kgw(key: int = KEY, vocabulary: int = VOCABULARY) -> Reader:
 class Peers:
     """The other tools' own scores, pooled over texts, and the normal tail of the z that they make of them."""
 
-    def __init__(self) -> None:
-        self.torch = installed("torch")
+    def __init__(self, *, wanted: bool) -> None:
+        self.torch = installed("torch") if wanted else None
         self.transformers = installed("transformers") if self.torch else None
         self.markllm = installed("markllm.watermark.kgw.kgw") if self.torch else None
         if self.torch:
@@ -308,9 +308,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS))
+    parser.add_argument("--alone", action="store_true", help="leave the other tools out")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    peers = Peers()
+    peers = Peers(wanted=not args.alone)
     text = json.dumps({"versions": versions(), **{p: PARTS[p](args.scale, peers) for p in args.only}}, indent=2)
     print(text)
     if args.out:
