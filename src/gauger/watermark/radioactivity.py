@@ -217,7 +217,9 @@ class Closed(Judgement):
 
     def __init__(self, plan: Plan, keys: Sequence[Key], windows: Served) -> None:
         super().__init__(plan=plan, keys=keys)
-        if plan.mode != "closed" or windows.digest != plan.served:
+        if plan.mode != "closed":
+            raise ConfigError("this plan is for an open model")
+        if windows.digest != plan.served:
             raise ConfigError("these are not the served outputs that the plan is for")
         self._windows, self._seen, self._scheme = windows, Seen(), scheme_named(plan.scheme)
         if windows.h != self._scheme.h:

@@ -9,7 +9,7 @@ import pytest
 from gauger.errors import ConfigError
 from gauger.model import Evidence
 from gauger.stats import calibrators, merging
-from gauger.stats.merging import Latch, Merged, Reason
+from gauger.stats.merging import Latch, Looks, Merged, Reason
 
 
 def e(value: float, null: str = "ordinary", kind: str = "exact") -> Merged:
@@ -116,3 +116,32 @@ def test_latch_keeps_to_one_null() -> None:
         latch.update([e(2, "another")])
     with pytest.raises(ConfigError, match="alpha"):
         Latch(alpha=0.0, weights=(1.0,))
+
+
+def test_looks_add_up_to_the_mean_over_all_that_were_planned() -> None:
+    looks = Looks(alpha=0.1, planned=4)
+    assert not looks.crossed
+    seen = []
+    for value in (8, 0, 16, 40):
+        looks = looks.update(e(value))
+        assert looks.merged is not None
+        seen.append((math.exp(looks.merged.log_e), looks.crossed))
+    assert [pytest.approx(total) for total, _ in seen] == [2, 2, 6, 16]
+    assert [crossed for _, crossed in seen] == [False, False, False, True]
+    with pytest.raises(ConfigError, match="all 4"):
+        looks.update(e(1))
+
+
+def test_a_look_at_nothing_is_nothing() -> None:
+    looks = Looks(alpha=0.1, planned=2).update(e(0))
+    assert looks.merged is not None
+    assert looks.merged.log_e == -math.inf
+    assert looks.update(e(0)).merged == looks.merged
+
+
+def test_looks_keep_to_one_null_and_a_plan() -> None:
+    with pytest.raises(ConfigError, match="nulls"):
+        Looks(alpha=0.1, planned=2).update(e(2)).update(e(2, "another"))
+    for alpha, planned in ((0.0, 2), (1.0, 2), (0.1, 0)):
+        with pytest.raises(ConfigError, match="looks"):
+            Looks(alpha=alpha, planned=planned)

@@ -1,0 +1,100 @@
+"""Served windows with plain sets of plain tuples beside the hashed ones, and bets beside their definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from gauger.errors import ConfigError, InputError
+from gauger.watermark.naming import scheme_named
+from gauger.watermark.prf import key_words, value, window
+from gauger.watermark.reading import BETS, Reading, bets
+from gauger.watermark.served import keep_served, reading_places, served
+
+TEXT = st.lists(st.integers(0, 2), max_size=10)
+TEXTS = st.lists(TEXT, max_size=5)
+SECRET = bytes(range(32))
+SCHEMES = ["gumbel:h=2", "tournament:h=1:layers=5", "greenlist:h=3:gamma=0.3"]
+
+
+@given(TEXTS, TEXTS, st.integers(1, 3))
+def test_kept_are_the_tokens_whose_window_was_served(outputs: list[list[int]], texts: list[list[int]], h: int) -> None:
+    # A window counts as served where a token follows it: only there were values looked at.
+    windows = {tuple(o[i - h : i]) for o in outputs for i in range(h, len(o))}
+    kept = keep_served(texts, served(outputs, h=h))
+    assert [k.tolist() for k in kept] == [
+        [i >= h and tuple(t[i - h : i]) in windows for i in range(len(t))] for t in texts
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 2), max_size=6), st.lists(st.integers(0, 2), max_size=9)), max_size=5)
+)
+def test_places_are_first_occurrences_that_do_not_stand_in_the_prompt(pairs: list[tuple[list[int], list[int]]]) -> None:
+    h, seen, expected = 2, set[tuple[int, ...]](), []
+    for prompt, output in pairs:
+        asked = {tuple(prompt[i : i + h]) for i in range(len(prompt) - h + 1)}
+        mine = []
+        for i in range(h, len(output)):
+            gram = tuple(output[i - h : i])
+            if gram not in seen and gram not in asked:
+                mine.append(i)
+            seen.add(gram)
+        expected.append(mine)
+    found = reading_places([o for _, o in pairs], h=h, prompts=[p for p, _ in pairs])
+    assert [f.tolist() for f in found] == expected
+
+
+def test_a_width_of_zero_is_refused() -> None:
+    for make in (lambda: served([[1]], h=0), lambda: reading_places([[1]], h=0)):
+        with pytest.raises(ConfigError, match="width 0"):
+            make()
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_bets_are_their_definition(name: str) -> None:
+    scheme, rng = scheme_named(name), np.random.default_rng(3)
+    windows = rng.integers(9, size=(7, scheme.h)).astype(np.uint32)
+    ids, weights = rng.permuted(np.tile(np.arange(12, dtype=np.uint32), (7, 1)), axis=1), rng.uniform(-1, 1, (7, 12))
+    key = key_words([SECRET])[0]
+    scores = scheme.score(value(key, window(key, windows)[:, None], ids))
+    expected = []
+    for bet in BETS:
+        x = bet / scheme.spread * weights
+        expected.append(math.fsum((x * scores).ravel()) - math.fsum(np.vectorize(scheme.log_mgf)(x).ravel()))
+    assert bets(Reading(windows=windows, ids=ids, weights=weights), SECRET, scheme) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("x", [-3.0, -0.5, 0.0, 0.3, 0.85])
+def test_the_moments_are_those_of_the_scores(x: float) -> None:
+    gumbel = quad(lambda s: math.exp(x * s - s), 0, np.inf)[0]
+    assert scheme_named("gumbel").log_mgf(np.array(x)) == pytest.approx(math.log(gumbel), rel=1e-6, abs=1e-9)
+    ones = math.fsum(math.comb(5, k) / 32 * math.exp(x * k) for k in range(6))
+    assert scheme_named("tournament:layers=5").log_mgf(np.array(x)) == pytest.approx(math.log(ones), abs=1e-12)
+    green = 0.7 + 0.3 * math.exp(x)
+    assert scheme_named("greenlist:gamma=0.3").log_mgf(np.array(x)) == pytest.approx(math.log(green), abs=1e-12)
+
+
+def test_where_there_is_no_moment_a_bet_is_lost() -> None:
+    assert scheme_named("gumbel").log_mgf(np.array([1.0, 1.5])).tolist() == [math.inf, math.inf]
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_spread_is_that_of_the_scores(name: str) -> None:
+    scheme, rng = scheme_named(name), np.random.default_rng(5)
+    scores = scheme.score(rng.integers(2**64, size=200_000, dtype=np.uint64))
+    assert scores.std() == pytest.approx(scheme.spread, rel=0.02)
+
+
+def test_predictions_that_do_not_fit_are_refused() -> None:
+    windows, ids = np.zeros((2, 2), np.uint32), np.zeros((2, 3), np.uint32)
+    for weights in (np.zeros((2, 2)), np.full((2, 3), 1.1), np.full((2, 3), np.nan)):
+        with pytest.raises(InputError, match="reading"):
+            Reading(windows=windows, ids=ids, weights=weights)
+    with pytest.raises(InputError, match="h=4"):
+        bets(Reading(windows=windows, ids=ids, weights=np.zeros((2, 3))), SECRET, scheme_named("gumbel:h=4"))

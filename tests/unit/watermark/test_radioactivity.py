@@ -1,0 +1,199 @@
+"""A plan is kept to the letter: its keys, its outputs, its looks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from gauger.errors import ConfigError
+from gauger.watermark.keys import Key, KeyContext, derive
+from gauger.watermark.naming import scheme_named
+from gauger.watermark.radioactivity import Closed, Opened, Plan, doubling
+from gauger.watermark.reading import Reading
+from gauger.watermark.sampling import Response, sample
+from gauger.watermark.served import served
+
+SCHEME, VOCABULARY = "gumbel:h=1", 50
+
+
+def key(party: str, **fields: str) -> Key:
+    common = {"tenant": "t", "epoch": "e", "model": "m", "tokenizer": "k", "scheme": SCHEME}
+    return derive(bytes(32), KeyContext(party=party, **(common | fields)))
+
+
+OURS, OTHER = key("ours"), key("other")
+
+
+def marked(n: int, secret: bytes | None, seed: int = 1) -> list[np.ndarray]:
+    """n texts of 20 tokens drawn evenly."""
+    rng, texts = np.random.default_rng(seed), np.zeros((n, 1), np.int64)
+    responses = [Response(secret) for _ in range(n)]
+    ids = np.broadcast_to(np.arange(VOCABULARY, dtype=np.uint32), (n, VOCABULARY))
+    for _ in range(20):
+        drawn = sample(scheme_named(SCHEME), responses, texts[:, -1:], ids, np.ones(ids.shape), rng)
+        texts = np.hstack([texts, drawn[:, None].astype(np.int64)])
+    return list(texts[:, 1:])
+
+
+SERVED = served(marked(50, OURS.secret), h=1)
+PLAN = Plan(
+    mode="closed",
+    subject="suspect",
+    keys=(OURS.id, OTHER.id),
+    commitment="",
+    scheme=SCHEME,
+    tokenizer="k",
+    prompts="sha256:1",
+    served=SERVED.digest,
+    asked="{}",
+    looks=(2, 4, 8),
+    alpha=1e-6,
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+def closed(**fields: object) -> Closed:
+    return Closed(replace(PLAN, **fields), [OURS, OTHER], SERVED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("subject", "another"),
+        ("keys", (OURS.id,)),
+        ("commitment", "sha256:2"),
+        ("scheme", "gumbel:h=2"),
+        ("tokenizer", "l"),
+        ("prompts", "sha256:2"),
+        ("served", "sha256:2"),
+        ("asked", '{"temperature":1}'),
+        ("looks", (2, 4, 9)),
+        ("alpha", 1e-5),
+        ("created", datetime(2026, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_whatever_changes_in_a_plan_changes_its_digest(field: str, value: object) -> None:
+    assert replace(PLAN, **{field: value}).digest != PLAN.digest  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schema": "gauger/radioactivity-plan/2"},
+        {"mode": "ajar"},
+        {"subject": " "},
+        {"keys": ()},
+        {"keys": (OURS.id, OURS.id)},
+        {"looks": ()},
+        {"looks": (0, 2)},
+        {"looks": (2, 2)},
+        {"looks": tuple(range(1, 100))},
+        {"alpha": 0.0},
+        {"alpha": 1.0},
+        {"created": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"served": ""},
+        {"mode": "open"},
+        {"scheme": "greenlist:h=0"},
+        {"scheme": "unheard-of"},
+    ],
+)
+def test_a_plan_out_of_form_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        replace(PLAN, **fields)  # type: ignore[arg-type]
+
+
+def test_looks_double_up_to_the_budget() -> None:
+    assert doubling(100, first=32) == (32, 64, 100)
+    assert doubling(32, first=32) == (32,)
+    assert doubling(5, first=32) == (5,)
+    with pytest.raises(ConfigError):
+        doubling(0)
+
+
+def test_other_keys_outputs_or_orders_than_the_plans_are_refused() -> None:
+    for keys in ([OTHER, OURS], [OURS], [OURS, key("third")]):
+        with pytest.raises(ConfigError, match="not the plan's keys"):
+            Closed(PLAN, keys, SERVED)
+    stranger = key("ours", tokenizer="l")
+    with pytest.raises(ConfigError, match="tokenizer"):
+        Closed(replace(PLAN, keys=(stranger.id,)), [stranger], SERVED)
+    with pytest.raises(ConfigError, match="served outputs"):
+        Closed(PLAN, [OURS, OTHER], served(marked(50, OURS.secret, seed=2), h=1))
+    with pytest.raises(ConfigError, match="closed"):
+        Opened(PLAN, [OURS, OTHER])
+
+
+def test_the_key_that_was_learnt_from_is_named_and_no_other() -> None:
+    test = closed(alpha=1e-40)
+    texts = marked(8, OURS.secret, seed=9)
+    test.add(texts[:2], [[], []])
+    assert test.next_look == 4
+    test.add(texts[2:3], [[]])
+    test.add(texts[3:4], [[]])
+    while test.next_look is not None:
+        test.add(texts[test.done : test.next_look], [[]] * (test.next_look - test.done))
+    verdict = test.verdict()
+    assert verdict.crossed
+    assert verdict.over
+    assert verdict.named.tolist() == [True, False]
+    mine, others = verdict.by_key
+    assert mine.log_e > math.log(2e40) > 0 > others.log_e
+    assert verdict.evidence.log_e == pytest.approx(mine.log_e - math.log(2), abs=1e-9)
+    assert verdict.evidence.inputs[:3] == (test.plan.digest, OURS.id, OTHER.id)
+    assert verdict.evidence.params["plan"] == test.plan.digest
+
+
+def test_one_stops_at_the_first_look_that_decides() -> None:
+    test = closed(alpha=0.2, looks=(4, 100))
+    test.add(marked(4, OURS.secret, seed=9), [[]] * 4)
+    assert test.next_look is None
+    assert test.verdict().over
+    with pytest.raises(ConfigError, match="next look"):
+        test.add(marked(1, OURS.secret), [[]])
+
+
+def test_without_a_look_there_is_no_evidence() -> None:
+    test = closed()
+    test.add(marked(1, OURS.secret, seed=9), [[]])
+    assert test.verdict().evidence.log_e == -math.inf
+    assert not test.verdict().crossed
+    with pytest.raises(ConfigError, match="next look"):
+        test.add(marked(3, OURS.secret), [[]] * 3)
+
+
+def test_answers_without_a_served_window_say_nothing() -> None:
+    test = closed()
+    test.add([np.arange(1000, 1020), np.arange(2000, 2020)], [[], []])
+    verdict = test.verdict()
+    assert verdict.evidence.n == 0
+    assert "no evidence" in verdict.evidence.why
+    assert verdict.evidence.log_e == pytest.approx(-math.log(3))  # one of three looks, at an e-value of 1
+
+
+def test_text_that_comes_twice_counts_once() -> None:
+    once, twice = closed(looks=(4, 8)), closed(looks=(8,))
+    texts = marked(4, OURS.secret, seed=9)
+    once.add(texts, [[]] * 4)
+    twice.add([*texts, *texts], [[]] * 8)
+    assert twice.verdict().evidence.n == once.verdict().evidence.n
+    assert twice.verdict().evidence.log_e == pytest.approx(once.verdict().evidence.log_e + math.log(2), abs=1e-9)
+
+
+def test_an_open_model_that_gives_what_the_key_prefers_is_found() -> None:
+    outputs = marked(8, OURS.secret)
+    plan = replace(PLAN, mode="open", served="")
+    test = Opened(plan, [OURS, OTHER])
+    for k in range(0, 8, 2):
+        if test.next_look is None:
+            break
+        tokens = np.concatenate(outputs[k : k + 2]).astype(np.uint32)
+        learnt = Reading(windows=tokens[:-1, None], ids=tokens[1:, None], weights=np.full((len(tokens) - 1, 1), 0.9))
+        test.add(learnt, outputs=2)
+    verdict = test.verdict()
+    assert verdict.named.tolist() == [True, False]
+    with pytest.raises(ConfigError, match="open model"):
+        Closed(plan, [OURS, OTHER], SERVED)
