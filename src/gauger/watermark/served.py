@@ -50,8 +50,9 @@ def served(outputs: Sequence[ArrayLike], *, h: int) -> Served:
 def keep_served(texts: Sequence[ArrayLike], windows: Served) -> list[BoolArray]:
     """Masks for ``corpus.select``: of each text, bool[n], the tokens whose window stands in our outputs.
 
-    Null: none of its own. An e-value of texts fixed beforehand stays one: in the order of service each pair is kept or
-        not before its value is looked at.
+    Null: none of its own.
+    Guarantee: an e-value of texts fixed beforehand stays one: in the order of service each pair is kept or not before
+        its value is looked at.
     Not claimed: that a running e-process over the texts stays one. What was kept of earlier texts tells which windows
         were served, hence a little of values that later texts are scored by: look at planned times only
         (``stats.merging.Looks``). Nor that a tail for a fixed size holds: how many are kept hangs on the key.
