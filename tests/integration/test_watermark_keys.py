@@ -133,12 +133,13 @@ def test_one_context_by_flags(gauger: Gauger) -> None:
         "--tokenizer",
         "t",
         "--scheme",
-        "s",
+        "gumbel",
     ]
     code, out, _ = gauger("commit", *flags, "--out", "c", "--master-env", "MASTER", "--json")
     context = KeyContext(**dict(zip((f[2:] for f in flags[::2]), flags[1::2], strict=True)))
     assert (code, json.loads(out)["keys"]) == (0, [derive(MASTER, context).id])
-    for wrong in (flags[2:], [], [*flags, "--contexts", "contexts.csv"], [*flags[:1], "", *flags[2:]]):
+    unheard_of = [*flags[:-1], "gumble"]  # nothing could ever read such a key's marks
+    for wrong in (flags[2:], [], [*flags, "--contexts", "contexts.csv"], [*flags[:1], "", *flags[2:]], unheard_of):
         code, _, err = gauger("commit", *wrong, "--out", "d", "--master-env", "MASTER")
         assert code == 2
         assert err.count("\n") == 1

@@ -17,6 +17,7 @@ from gauger.model import canonical_json, digest, to_plain
 from gauger.watermark.commitment import ENTRY_BYTES
 from gauger.watermark.commitment import commit as commit_keys
 from gauger.watermark.keys import derive
+from gauger.watermark.naming import scheme_named
 
 MAX_ENTRIES = 1 << 20
 
@@ -47,6 +48,8 @@ def commit(
 ) -> int:
     """Commit to the keys of contexts; publish the record before the keys serve."""
     wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
+    for name in {context.scheme for context in wanted}:
+        scheme_named(name)  # a key that nothing can read would prove nothing
     padding = _padding(len(wanted), pad_to)
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
     keys = [derive(master, context) for context in wanted]
