@@ -27,6 +27,7 @@ def test_kept_are_the_tokens_whose_window_was_served(outputs: list[list[int]], t
     # A window counts as served where a token follows it: only there were values looked at.
     windows = {tuple(o[i - h : i]) for o in outputs for i in range(h, len(o))}
     kept = keep_served(texts, served(outputs, h=h))
+    assert served(outputs, h=h, prompts=[[]] * len(outputs)).states.tolist() == served(outputs, h=h).states.tolist()
     assert [k.tolist() for k in kept] == [
         [i >= h and tuple(t[i - h : i]) in windows for i in range(len(t))] for t in texts
     ]
@@ -39,15 +40,24 @@ def test_places_are_first_occurrences_that_do_not_stand_in_the_prompt(pairs: lis
     h, seen, expected = 2, set[tuple[int, ...]](), []
     for prompt, output in pairs:
         asked = {tuple(prompt[i : i + h]) for i in range(len(prompt) - h + 1)}
-        mine = []
-        for i in range(h, len(output)):
-            gram = tuple(output[i - h : i])
-            if gram not in seen and gram not in asked:
+        mine, row = [], [*prompt, *output]
+        for i in range(len(output)):
+            end = len(prompt) + i
+            gram = tuple(row[max(0, end - h) : end])
+            if i >= h and gram not in seen and gram not in asked:
                 mine.append(i)
-            seen.add(gram)
+            if end >= h:
+                seen.add(gram)
         expected.append(mine)
     found = reading_places([o for _, o in pairs], h=h, prompts=[p for p, _ in pairs])
     assert [f.tolist() for f in found] == expected
+
+
+def test_a_window_that_reaches_into_the_prompt_was_served_with_it() -> None:
+    windows = served([[7, 8]], h=2, prompts=[[5, 6]])
+    kept = keep_served([[5, 6, 0, 6, 7, 0, 7, 8, 0]], windows)
+    assert np.flatnonzero(kept[0]).tolist() == [2, 5]  # after 5 6 and after 6 7; nothing followed 7 8
+    assert windows.digest != served([[7, 8]], h=2).digest
 
 
 def test_a_width_of_zero_is_refused() -> None:

@@ -35,16 +35,22 @@ class Served:
     digest: str
 
 
-def served(outputs: Sequence[ArrayLike], *, h: int) -> Served:
+def served(outputs: Sequence[ArrayLike], *, h: int, prompts: Sequence[ArrayLike] | None = None) -> Served:
     """The windows of served outputs (token ids of each, int[n]).
 
+    Args:
+        prompts: what each answers, where the host marks the tokens whose window reaches into the prompt.
+
     Raises:
-        ConfigError: an h of 0, whose one window stands everywhere. InputError: ids that are none.
+        ConfigError: an h of 0, whose one window stands everywhere. InputError: ids that are none, or lists of different
+            lengths.
     """
     _check_width(h)
-    tokens, starts = joined("output", outputs, len(outputs))
-    states, whole = _states(tokens, starts, h)
-    return Served(states=np.unique(states[whole]), h=h, digest=digest_of((tokens, starts)))
+    rows, starts, tails = _with_tails(outputs, prompts, h)
+    states, whole = _states(rows, starts, h)
+    return Served(
+        states=np.unique(states[whole & _behind(starts, tails)]), h=h, digest=digest_of((rows, starts, tails))
+    )
 
 
 def keep_served(texts: Sequence[ArrayLike], windows: Served) -> list[BoolArray]:
@@ -73,25 +79,54 @@ def reading_places(
 
     A place is the index of the token to be predicted. Only there is a prediction free of the key's values after the
     window: a model that copies from its own context would else look as if it had learnt from us. Windows that stand in
-    the output's own prompt are left out for the same reason.
+    the output's own prompt are left out for the same reason. One that reaches into the prompt is met, but no place.
 
     Raises:
         ConfigError: an h of 0. InputError: ids that are none, or lists of different lengths.
     """
     _check_width(h)
-    tokens, starts = joined("output", outputs, len(outputs))
-    context, context_starts = joined("prompt", [[]] * len(outputs) if prompts is None else prompts, len(outputs))
-    states, whole = _states(tokens, starts, h)
-    asked, asked_whole = _states(context, context_starts, h, after=1)
-    at = np.flatnonzero(whole)
+    rows, starts, tails = _with_tails(outputs, prompts, h)
+    states, whole = _states(rows, starts, h)
+    at = np.flatnonzero(whole & _behind(starts, tails))
     first = np.sort(at[np.unique(states[at], return_index=True)[1]])
+    context, context_starts = joined("prompt", [[]] * len(outputs) if prompts is None else prompts, len(outputs))
+    asked, asked_whole = _states(context, context_starts, h, after=1)
     found = []
     for k in range(len(outputs)):
-        mine = first[np.searchsorted(first, starts[k]) : np.searchsorted(first, starts[k + 1])]
+        begin = starts[k] + tails[k]
+        mine = first[np.searchsorted(first, begin + h) : np.searchsorted(first, starts[k + 1])]
         prompt = slice(context_starts[k] + k, context_starts[k + 1] + k + 1)
         spent = asked[prompt][asked_whole[prompt]]
-        found.append(mine[~np.isin(states[mine], spent)] - starts[k])
+        found.append(mine[~np.isin(states[mine], spent)] - begin)
     return found
+
+
+def _with_tails(
+    outputs: Sequence[ArrayLike], prompts: Sequence[ArrayLike] | None, h: int
+) -> tuple[Tokens, IntArray, IntArray]:
+    """Each output behind the last h tokens of its prompt, where each row begins, and how long each tail is."""
+    tokens, starts = joined("output", outputs, len(outputs))
+    if prompts is None:
+        return tokens, starts, np.zeros(len(outputs), np.int64)
+    context, context_starts = joined("prompt", prompts, len(outputs))
+    tails = np.minimum(np.diff(context_starts), h)
+    rows = [
+        part
+        for k in range(len(outputs))
+        for part in (
+            context[context_starts[k + 1] - tails[k] : context_starts[k + 1]],
+            tokens[starts[k] : starts[k + 1]],
+        )
+    ]
+    joint = np.concatenate([np.empty(0, np.uint32), *rows])
+    return joint, starts + np.concatenate([[0], np.cumsum(tails)]), tails
+
+
+def _behind(starts: IntArray, tails: IntArray) -> BoolArray:
+    """Which tokens of the rows are the outputs' own."""
+    sizes = np.diff(starts)
+    within: BoolArray = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes) >= np.repeat(tails, sizes)
+    return within
 
 
 def _check_width(h: int) -> None:
