@@ -1,0 +1,453 @@
+"""Marks in vLLM's batches: requests come, go and change places, and each answer has its own party's key.
+
+The engines here are loops around what vLLM 0.33 gives its logits processors. Their classes are vLLM's own where that is
+installed (marker ``peers``); everywhere else they are written down from it, which is the contract of these tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gauger.edge.marking.serving import ARGUMENT, VARIABLE, Keys, Settings, keys_from_env, party_of
+from gauger.edge.marking.turns import Turn
+from gauger.errors import ConfigError, InputError
+from gauger.watermark.corpus import select
+from gauger.watermark.detection import detect
+from gauger.watermark.keys import FLEET
+from gauger.watermark.sampling import candidates, tilt
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'gauger[models]'")
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+V1, V2 = "vllm.v1.sample.logits_processor", "vllm.v1.worker.gpu.sample.logits_processor"
+MASTER = bytes(range(32))
+VOCABULARY, STEPS = 300, 90
+SETTINGS = {
+    "schema": "gauger/marking/1",
+    "tenant": "lab",
+    "model": "m",
+    "tokenizer": "t",
+    "scheme": "gumbel:h=2",
+    "master_env": "MASTER",
+    "unmarked": ["staff"],
+}
+
+
+# What vLLM 0.33.0 says, in vllm/v1/sample/logits_processor/interface.py and
+# vllm/v1/worker/gpu/sample/logits_processor/interface.py.
+
+
+class Direction(Enum):
+    UNIDIRECTIONAL = auto()
+    SWAP = auto()
+
+
+@dataclass(frozen=True)
+class Update:
+    batch_size: int
+    removed: Sequence[int]
+    added: Sequence[tuple[int, Any, list[int] | None, list[int]]]
+    moved: Sequence[tuple[int, int, Any]]
+
+
+class First(ABC):
+    @classmethod
+    def validate_params(cls, sampling_params: Any) -> None:
+        return None
+
+    @abstractmethod
+    def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None: ...
+
+    @abstractmethod
+    def apply(self, logits: Any) -> Any: ...
+
+    @abstractmethod
+    def is_argmax_invariant(self) -> bool: ...
+
+    @abstractmethod
+    def update_state(self, batch_update: Update | None) -> None: ...
+
+
+class Second(ABC):
+    @classmethod
+    def validate_params(cls, sampling_params: Any) -> None:
+        return None
+
+    def add_request(self, req_idx: int, sampling_params: Any) -> bool:
+        return True
+
+    @abstractmethod
+    def apply(self, logits: Any, ctx: Any) -> Any: ...
+
+
+@dataclass
+class Params:
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    seed: int | None = None
+    extra_args: dict[str, Any] | None = None
+
+
+@dataclass
+class Host:
+    """vLLM's classes, or those above."""
+
+    real: bool
+    update: Any = Update
+    direction: Any = Direction
+    params: Any = Params
+    context: Any = SimpleNamespace
+
+
+INSTALLED = importlib.util.find_spec("vllm") is not None
+ABSENT = pytest.mark.skipif(not INSTALLED, reason="needs vLLM 0.33")
+
+
+@pytest.fixture(params=[False, pytest.param(True, marks=[pytest.mark.peers, ABSENT])], ids=["written", "vllm"])
+def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Host]:
+    monkeypatch.setenv("MASTER", MASTER.hex())
+    (tmp_path / "marking.json").write_text(json.dumps(SETTINGS))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "marking.json"))
+    monkeypatch.setattr("gauger.edge.marking.serving.now", lambda: NOW)
+    if request.param:
+        first, second = importlib.import_module(V1), importlib.import_module(V2)
+        params = importlib.import_module("vllm.sampling_params").SamplingParams
+        made = Host(True, first.BatchUpdate, first.MoveDirectionality, params, second.LogitsContext)
+    else:
+        made = Host(False)
+        for name in (V1, V2):
+            parts = name.split(".")
+            for k in range(1, len(parts) + 1):
+                monkeypatch.setitem(sys.modules, ".".join(parts[:k]), ModuleType(".".join(parts[:k])))
+        sys.modules[V1].LogitsProcessor, sys.modules[V1].MoveDirectionality = First, Direction  # type: ignore[attr-defined]
+        sys.modules[V2].LogitsProcessor = Second  # type: ignore[attr-defined]
+    for name in ("vllm", "vllm_v2"):
+        monkeypatch.delitem(sys.modules, f"gauger.edge.marking.{name}", raising=False)
+    yield made
+    for name in ("vllm", "vllm_v2"):
+        sys.modules.pop(f"gauger.edge.marking.{name}", None)
+
+
+@dataclass
+class Asked:
+    """A request and all that became of it."""
+
+    party: str | None
+    params: Any
+    prompt: list[int]
+    written: list[int] = field(default_factory=list)
+
+
+TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 2
+CONFIG = SimpleNamespace(model_config=SimpleNamespace(seed=0), speculative_config=None)
+
+
+def logits_after(asked: Asked) -> Any:
+    """A model that looks at the last token only."""
+    return TABLE[(asked.prompt + asked.written)[-1]].clone()
+
+
+def warm(logits: Any, asked: Asked) -> Any:
+    """Temperature and min-p."""
+    logits = logits / (asked.params.temperature or 1.0)
+    logits[torch.softmax(logits, -1) < asked.params.min_p * torch.softmax(logits, -1).max()] = -torch.inf
+    return logits
+
+
+def drawn(logits: Any, asked: Asked, generator: Any) -> int:
+    """What an engine does last, with logits that temperature and min-p were applied to."""
+    ids, p = candidates(logits.double().numpy(), top_k=asked.params.top_k, top_p=asked.params.top_p)
+    return int(ids[torch.multinomial(torch.from_numpy(p), 1, generator=generator)])
+
+
+class FirstRunner:
+    """A persistent batch whose holes are filled from its end, like vLLM's ``InputBatch``."""
+
+    def __init__(self, host: Host) -> None:
+        self._host, self._generator = host, torch.Generator().manual_seed(2)
+        self.processor = importlib.import_module("gauger.edge.marking.vllm").Marking(CONFIG, "cpu", False)
+        self.rows: list[Asked] = []
+
+    def change(
+        self, gone: Sequence[Asked] = (), new: Sequence[Asked] = (), swap: tuple[int, int] | None = None
+    ) -> None:
+        holes = sorted((self.rows.index(a) for a in gone), reverse=True)
+        added, moved, removed = [], [], []
+        for asked in new:
+            at = holes.pop() if holes else len(self.rows)
+            self.rows[at : at + 1] = [asked]
+            added.append((at, asked.params, asked.prompt, asked.written))
+        removed = list(holes)
+        while holes:
+            hole = holes.pop()
+            while self.rows and len(self.rows) - 1 in holes:
+                holes.remove(len(self.rows) - 1)
+                self.rows.pop()
+            last = len(self.rows) - 1
+            if hole < last:
+                self.rows[hole] = self.rows[last]
+                moved.append((last, hole, self._host.direction.UNIDIRECTIONAL))
+            self.rows.pop()
+        if swap:
+            a, b = swap
+            self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
+            moved.append((a, b, self._host.direction.SWAP))
+        self.processor.update_state(
+            self._host.update(batch_size=len(self.rows), removed=removed, added=added, moved=moved)
+        )
+
+    def step(self, *, thrown_away: bool = False) -> None:
+        """One token for each row; ``thrown_away`` as for prompts that are read in several parts."""
+        self.processor.update_state(None)
+        logits = torch.stack([warm(logits_after(a), a) for a in self.rows])
+        greedy = logits.argmax(-1)
+        after = self.processor.apply(logits)
+        for k, asked in enumerate(self.rows):
+            token = drawn(after[k], asked, self._generator) if asked.params.temperature else int(greedy[k])
+            if not thrown_away:
+                asked.written.append(token)
+
+
+class SecondRunner:
+    """Slots that are used again, rows in another order each step, tokens in buffers of the device."""
+
+    SLOTS = 8
+
+    def __init__(self, host: Host) -> None:
+        self._host, self._generator = host, torch.Generator().manual_seed(2)
+        self.state = SimpleNamespace(
+            all_token_ids=SimpleNamespace(gpu=torch.zeros(self.SLOTS, 400, dtype=torch.int32)),
+            prompt_len=SimpleNamespace(np=np.zeros(self.SLOTS, np.int32)),
+            prefill_len=SimpleNamespace(np=np.zeros(self.SLOTS, np.int32)),
+        )
+        self.processor = importlib.import_module("gauger.edge.marking.vllm_v2").Marking(CONFIG, self.state)
+        self.slots: dict[int, Asked] = {}
+        self._step = 0
+
+    def change(self, gone: Sequence[Asked] = (), new: Sequence[Asked] = (), swap: Any = None) -> None:
+        self.slots = {slot: asked for slot, asked in self.slots.items() if asked not in gone}
+        for asked in new:
+            slot = min(set(range(self.SLOTS)) - set(self.slots))
+            self.slots[slot] = asked
+            self.state.prompt_len.np[slot] = len(asked.prompt)
+            self.state.prefill_len.np[slot] = len(asked.prompt) + len(asked.written)
+            self._fill(slot)
+            self.processor.add_request(slot, asked.params)
+
+    def _fill(self, slot: int) -> None:
+        tokens = self.slots[slot].prompt + self.slots[slot].written
+        self.state.all_token_ids.gpu[slot, : len(tokens)] = torch.tensor(tokens, dtype=torch.int32)
+
+    def step(self, *, thrown_away: bool = False) -> None:
+        self._step += 1
+        slots = sorted(self.slots, key=lambda slot: (slot * self._step) % 7)
+        rows = [self.slots[slot] for slot in slots]
+        lengths = [len(a.prompt) + len(a.written) - thrown_away for a in rows]
+        mapping = torch.tensor(slots)
+        context = self._host.context(
+            expanded_idx_mapping=mapping,
+            idx_mapping=mapping,
+            idx_mapping_np=mapping.numpy(),
+            expanded_local_pos=torch.zeros(len(slots), dtype=torch.int64),
+            input_ids=torch.zeros(len(slots), dtype=torch.int64),
+            pos=torch.tensor(lengths) - 1,
+            seq_lens_upper_bound_np=np.array(lengths),
+        )
+        logits = torch.stack([logits_after(a) for a in rows])
+        greedy = logits.argmax(-1)
+        after = self.processor.apply(logits, context)
+        for k, (slot, asked) in enumerate(zip(slots, rows, strict=True)):
+            sampled = asked.params.temperature > 0
+            token = drawn(warm(after[k], asked), asked, self._generator) if sampled else int(greedy[k])
+            if not thrown_away:
+                asked.written.append(token)
+                self._fill(slot)
+
+
+RUNNERS = pytest.mark.parametrize("runner", [FirstRunner, SecondRunner])
+
+
+def asked(host: Host, party: str | None, **params: Any) -> Asked:
+    extra = {} if party is None else {"extra_args": {ARGUMENT: party}}
+    rng = np.random.default_rng(list(f"{party} {params}".encode()))
+    return Asked(party, host.params(**params, **extra), rng.integers(0, VOCABULARY, 5).tolist())
+
+
+def keys() -> Keys:
+    return keys_from_env()
+
+
+def found(answer: Asked, party: str) -> float:
+    key = keys().of(party, NOW)
+    assert key is not None
+    scheme = keys().scheme
+    return detect(select([answer.written], h=scheme.h, prompts=[answer.prompt]), key, scheme, subject="t").log_e
+
+
+def forced(answer: Asked, given: int = 0) -> int:
+    """How many tokens the core alone would have chosen, from the model and the request's parameters; all must agree."""
+    scheme, n = keys().scheme, 0
+    turn = Turn(keys().of(answer.party or FLEET, NOW))
+    turn.read(scheme, answer.prompt)
+    for at in range(scheme.h, len(answer.written)):
+        logits = warm(logits_after(Asked(None, None, answer.prompt, answer.written[:at])), answer)
+        ids, p = candidates(logits.numpy(), top_k=answer.params.top_k, top_p=answer.params.top_p)
+        before = np.array([answer.written[at - scheme.h : at]])
+        after = tilt(scheme, [turn], before, ids[None], p[None])[0]
+        turn.wrote()
+        if after.max() == 1 and at >= given:
+            assert answer.written[at] == ids[after.argmax()]
+            n += 1
+    return n
+
+
+@RUNNERS
+def test_every_answer_has_its_partys_key_through_all_moves(host: Host, runner: Any) -> None:
+    engine = runner(host)
+    one = asked(host, "account:1", temperature=0.9, top_p=0.9)
+    two = asked(host, "account:2", top_k=30)
+    fleet = asked(host, None, min_p=0.02, temperature=1.3)
+    staff, greedy = asked(host, "staff"), asked(host, "account:1", temperature=0)
+    late, later = asked(host, "account:3", top_p=0.95, top_k=50), asked(host, "account:2", seed=-5)
+    engine.change(new=[staff, one, greedy, two, fleet])
+    for _ in range(STEPS // 3):
+        engine.step()
+    engine.change(gone=[staff], swap=(0, 2))
+    for _ in range(STEPS // 3):
+        engine.step()
+    engine.change(gone=[greedy], new=[late, later])
+    for _ in range(STEPS):
+        engine.step()
+    engine.change(gone=[one, two], swap=(0, 1))
+    for _ in range(STEPS // 3):
+        engine.step()
+    for answer in (one, two, fleet, late, later):
+        assert forced(answer) > STEPS // 2
+        for party in ("account:1", "account:2", "account:3", FLEET):
+            assert (found(answer, party) > math.log(1e4)) == (party == (answer.party or FLEET))
+            if party != (answer.party or FLEET):
+                assert found(answer, party) < math.log(20)
+    assert all(found(staff, party) < math.log(20) for party in ("account:1", "account:2", FLEET))
+    for k, token in enumerate(greedy.written):
+        assert token == logits_after(Asked(None, None, greedy.prompt, greedy.written[:k])).argmax()
+
+
+@RUNNERS
+def test_a_step_that_is_thrown_away_uses_up_no_window(host: Host, runner: Any) -> None:
+    engine, one = runner(host), asked(host, "account:1")
+    one.written += [7, 8, 9]  # it goes on after a pause
+    engine.change(new=[one])
+    for k in range(60):
+        if k % 4 == 0:
+            engine.step(thrown_away=True)
+        engine.step()
+    assert forced(one, given=3) > 40
+
+
+@RUNNERS
+def test_a_batch_without_marked_rows_is_left_alone(host: Host, runner: Any) -> None:
+    engine = runner(host)
+    engine.change(new=[asked(host, "staff")])
+    engine.step()
+    engine.processor._rows = getattr(engine.processor, "_rows", {})
+    engine.change(gone=list(engine.rows if runner is FirstRunner else engine.slots.values()))
+    logits = torch.randn(3, VOCABULARY)
+    same = logits.clone()
+    if runner is FirstRunner:
+        assert torch.equal(engine.processor.apply(logits), same)
+    else:
+        assert torch.equal(engine.processor.apply(logits, SimpleNamespace(idx_mapping_np=np.arange(3))), same)
+
+
+@pytest.mark.parametrize("name", ["vllm", "vllm_v2"])
+@pytest.mark.parametrize("party", ["", " ", None, 7, ["account:1"], "x" * 2000])
+def test_a_client_cannot_opt_out_by_naming_nobody(host: Host, name: str, party: Any) -> None:
+    made = importlib.import_module(f"gauger.edge.marking.{name}").Marking
+    with pytest.raises(ValueError, match=ARGUMENT):
+        made.validate_params(host.params(extra_args={ARGUMENT: party}))
+    made.validate_params(host.params(extra_args={ARGUMENT: "account:1"}))
+    made.validate_params(host.params())
+
+
+def test_tokens_that_the_engine_keeps_to_itself_are_an_error(host: Host) -> None:
+    engine, one = FirstRunner(host), asked(host, "account:1")
+    engine.change(new=[one])
+    one.written += [5, -1]
+    with pytest.raises(ConfigError, match="--logits-processors"):
+        engine.step()
+
+
+def test_drafts_are_refused(host: Host) -> None:
+    config = SimpleNamespace(model_config=CONFIG.model_config, speculative_config=object())
+    with pytest.raises(ConfigError, match="speculative"):
+        importlib.import_module("gauger.edge.marking.vllm_v2").Marking(config, None)
+
+
+@pytest.mark.parametrize("scheme", ["tournament:h=1:layers=3", "greenlist:h=1:delta=2"])
+def test_other_schemes_draw_by_the_engines_seed(host: Host, tmp_path: Path, scheme: str) -> None:
+    """Every process of a model draws for itself, and must draw alike."""
+    (tmp_path / "marking.json").write_text(json.dumps(SETTINGS | {"scheme": scheme}))
+    answers = []
+    for _ in range(2):
+        engine, one = FirstRunner(host), asked(host, "account:1", top_p=0.9)
+        engine.change(new=[one])
+        for _ in range(300):
+            engine.step()
+        answers.append(one)
+    assert answers[0].written == answers[1].written
+    assert found(answers[0], "account:1") > math.log(1e4) > math.log(20) > found(answers[0], "account:2")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (None, VARIABLE),
+        ("{", "no settings of marking"),
+        (SETTINGS | {"unmarkd": []}, "unmarkd"),
+        (SETTINGS | {"master_env": None}, "where the master key is"),
+        (SETTINGS | {"key_file": "k"}, "where the master key is"),
+        (SETTINGS | {"scheme": "gumble"}, "no scheme is called"),
+        (SETTINGS | {"tenant": " "}, "tenant"),
+        (SETTINGS | {"period_days": 0}, "period_days"),
+        (SETTINGS | {"master_env": "NOT_SET"}, "is not set"),
+    ],
+)
+def test_wrong_settings_stop_the_service(
+    settings: Any, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MASTER", MASTER.hex())
+    monkeypatch.delenv(VARIABLE, raising=False)
+    if settings is not None:
+        (tmp_path / "marking.json").write_text(settings if isinstance(settings, str) else json.dumps(settings))
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "marking.json"))
+    with pytest.raises((ConfigError, InputError), match=says):
+        keys_from_env()
+
+
+def test_keys_change_with_their_period_and_the_fleets_slowly() -> None:
+    made = Keys(Settings(**{name: value for name, value in SETTINGS.items() if name != "unmarked"}), MASTER)  # type: ignore[arg-type]
+    january, march = datetime(2026, 1, 20, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)
+    early, late = made.of("account:1", january), made.of("account:1", march)
+    assert early is not None
+    assert early != late
+    assert made.of("account:1", january) == early
+    assert early.context.epoch.endswith("/P28D")
+    assert made.of(FLEET, january) == made.of(FLEET, march)
+    assert party_of(None) == FLEET
