@@ -156,7 +156,9 @@ class Asked:
 
 
 TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 2
-CONFIG = SimpleNamespace(model_config=SimpleNamespace(seed=0), speculative_config=None)
+CONFIG = SimpleNamespace(
+    model_config=SimpleNamespace(seed=0), speculative_config=None, scheduler_config=SimpleNamespace(max_num_seqs=8)
+)
 
 
 def logits_after(asked: Asked) -> Any:
@@ -281,6 +283,65 @@ class SecondRunner:
                 self._fill(slot)
 
 
+class OwnRunner:
+    """vLLM's own batch and sampler of the first model runner, on the CPU."""
+
+    def __init__(self, host: Host) -> None:
+        importlib.import_module("vllm.utils.torch_utils").PIN_MEMORY = False  # there is no device to pin it for
+        self._inputs = importlib.import_module("vllm.v1.worker.gpu_input_batch")
+        processors, cpu = importlib.import_module(V1), torch.device("cpu")
+        self.processor = importlib.import_module("gauger.edge.marking.vllm").Marking(CONFIG, cpu, False)
+        self._batch = self._inputs.InputBatch(
+            max_num_reqs=8,
+            max_model_len=400,
+            max_num_batched_tokens=400,
+            device=cpu,
+            vocab_size=VOCABULARY,
+            block_sizes=[16],
+            max_num_blocks_per_req=[32],
+            logitsprocs=processors.LogitsProcessors(
+                [processors.MinPLogitsProcessor(CONFIG, cpu, False), self.processor]
+            ),
+            logitsprocs_need_output_token_ids=True,
+        )
+        self._sampler = importlib.import_module("vllm.v1.sample.sampler").Sampler()
+        self._asked: dict[str, Asked] = {}
+        torch.manual_seed(2)
+
+    def change(
+        self, gone: Sequence[Asked] = (), new: Sequence[Asked] = (), swap: tuple[int, int] | None = None
+    ) -> None:
+        for name in [name for name, one in self._asked.items() if one in gone]:
+            self._batch.remove_request(name)
+        for one in new:
+            name = str(len(self._asked))
+            self._asked[name] = one
+            self._batch.add_request(
+                self._inputs.CachedRequestState(
+                    req_id=name,
+                    prompt_token_ids=one.prompt,
+                    mm_features=[],
+                    sampling_params=one.params,
+                    generator=None,
+                    block_ids=([0],),
+                    num_computed_tokens=0,
+                    output_token_ids=one.written,
+                )
+            )
+        self._batch.condense()
+        if swap:
+            self._batch.swap_states(*swap)
+        self._batch.refresh_metadata()
+
+    def step(self, *, thrown_away: bool = False) -> None:
+        rows = [self._asked[name] for name in self._batch.req_ids]
+        drawn = self._sampler(torch.stack([logits_after(a) for a in rows]), self._batch.sampling_metadata)
+        for one, token in zip(rows, drawn.sampled_token_ids[:, 0].tolist(), strict=True):
+            if not thrown_away:
+                one.written.append(token)
+        self._batch.refresh_metadata()
+
+
 RUNNERS = pytest.mark.parametrize("runner", [FirstRunner, SecondRunner])
 
 
@@ -359,6 +420,14 @@ def test_a_step_that_is_thrown_away_uses_up_no_window(host: Host, runner: Any) -
             engine.step(thrown_away=True)
         engine.step()
     assert forced(one, given=3) > 40
+
+
+@pytest.mark.peers
+@ABSENT
+@pytest.mark.parametrize("host", [True], indirect=True)
+def test_it_is_so_in_vllms_own_batch_and_sampler(host: Host) -> None:
+    test_every_answer_has_its_partys_key_through_all_moves(host, OwnRunner)
+    test_a_step_that_is_thrown_away_uses_up_no_window(host, OwnRunner)
 
 
 @RUNNERS
