@@ -1,7 +1,7 @@
 """The configuration that other software marked with, in its own JSON, read into readers of that mark.
 
 Strict: a field that is not known might change what the software did, so it is an error. Fields that shape only the
-marking, such as ``bias``, are let through. A message never quotes a value, because one of them is the key.
+marking, such as ``bias``, are let through. No message quotes a number of the file: it might be the key.
 """
 
 from __future__ import annotations

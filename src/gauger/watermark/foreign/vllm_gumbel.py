@@ -74,7 +74,7 @@ class VllmGumbel:
         return Exponential()
 
     def params(self) -> Mapping[str, float | int | str]:
-        return {"prf": "philox4x32-10-v1", "key": self.name}
+        return {"prf": "philox4x32-10-v1", "key_name": self.name}
 
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         return at
