@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gauger.app.cli.watermark import commit, detect, keygen, mark, reveal, trace, verify
+from gauger.app.cli.watermark import commit, detect, keygen, mark, radioactivity, reveal, trace, verify
 
 app = typer.Typer(help="Keys of marks, and what is proved with them.")
 
@@ -15,3 +15,4 @@ app.command()(verify.verify)
 app.command()(mark.mark)
 app.command()(detect.detect)
 app.command()(trace.trace)
+app.add_typer(radioactivity.app, name="radioactivity")

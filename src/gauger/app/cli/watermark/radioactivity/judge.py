@@ -1,0 +1,184 @@
+"""``gauger watermark radioactivity judge``: what do the answers say, by the plan?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from gauger.app.asking import Trial, closed_trial, follow, opened_trial
+from gauger.app.cli.output import Output
+from gauger.app.cli.watermark import evidence_table
+from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
+from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
+from gauger.app.cli.watermark.radioactivity.options import (
+    Answers,
+    AsJson,
+    Digest,
+    PlanFile,
+    Prompts,
+    ServedOutputs,
+    TokenizerFile,
+)
+from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_windows
+from gauger.app.text import visible
+from gauger.edge.answers import read_answers
+from gauger.edge.plans import ByReading, read_plan, settings_of
+from gauger.errors import ConfigError
+from gauger.model import canonical_json, to_plain
+from gauger.watermark.keys import Key, KeyContext, derive
+from gauger.watermark.naming import scheme_named
+from gauger.watermark.radioactivity import Closed, Opened, Plan, Verdict
+
+SHOWN = 10
+
+
+def judge(
+    plan: PlanFile,
+    answers: Answers,
+    prompts: Prompts = None,
+    served: ServedOutputs = None,
+    tokenizer_file: TokenizerFile = None,
+    contexts: Contexts = None,
+    tenant: Tenant = None,
+    party: Party = None,
+    epoch: Epoch = None,
+    model: Model = None,
+    tokenizer: Tokenizer = None,
+    scheme: SchemeName = None,
+    key_file: KeyFile = None,
+    master_env: MasterEnv = None,
+    passphrase_env: PassphraseEnv = None,
+    passphrase_fd: PassphraseFd = None,
+    digest: Digest = None,
+    as_json: AsJson = False,
+) -> int:
+    """Judge a journal of answers by its plan. Exits with 1 if the suspect learnt from our marks, 0 if not shown."""
+    fixed = read_plan(plan, digest)
+    wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
+    keys = keys_of(fixed, wanted, read_master(key_file, master_env, passphrase_env, passphrase_fd))
+    trial = trial_of(fixed, keys, prompts, served, tokenizer_file)
+    found = read_answers(answers, fixed.digest, fixed.looks[-1])
+    follow(trial, found)
+    return show(trial, keys, len(found), as_json=as_json)
+
+
+def keys_of(plan: Plan, contexts: Sequence[KeyContext], master: bytes) -> list[Key]:
+    """The plan's keys in its order.
+
+    Raises:
+        ConfigError: one of them is none of the contexts' under this master.
+    """
+    ours = {key.id: key for key in (derive(master, context) for context in contexts)}
+    if missing := sum(name not in ours for name in plan.keys):
+        raise ConfigError(
+            f"{missing:,} of the plan's {len(plan.keys):,} keys are not made by this master key from these contexts"
+        )
+    return [ours[name] for name in plan.keys]
+
+
+def trial_of(
+    plan: Plan, keys: Sequence[Key], prompts: str | None, served: str | None, tokenizer_file: Path | None
+) -> Trial:
+    """The plan's judgement, with what it needs from files."""
+    settings, h = settings_of(plan), scheme_named(plan.scheme).h
+    if served is None:
+        raise ConfigError("say what we served: --served")
+    if isinstance(settings, ByReading):
+        outputs = read_outputs(served, h=h, longest=settings.longest, budget=plan.looks[-1], plan=plan)
+        return opened_trial(Opened(plan, keys), outputs, settings.candidates, h)
+    if prompts is None:
+        raise ConfigError("say what was asked: --prompts")
+    if tokenizer_file is not None and not settings.tokenizer:
+        raise ConfigError("the plan fixed no tokenizer, so its answers are token ids: leave --tokenizer-file out")
+    read_with = read_tokenizer(tokenizer_file, plan.tokenizer, settings.tokenizer)
+    windows = read_windows(served, h, read_with, plan)
+    return closed_trial(Closed(plan, keys, windows), quotable(read_prompts(prompts, plan), read_with), read_with)
+
+
+def show(trial: Trial, keys: Sequence[Key], held: int, *, as_json: bool) -> int:
+    """Print the verdict. Returns the exit code."""
+    verdict = trial.test.verdict()
+    if as_json:
+        print(canonical_json(_document(trial, verdict, keys, held)).decode())
+        return int(verdict.crossed)
+    console = Output()
+    console.print(_table(trial, verdict, held))
+    if len(keys) > 1:
+        order = sorted(range(len(keys)), key=lambda k: -verdict.by_key[k].log_e)
+        rows = (
+            (
+                keys[k].context.party,
+                keys[k].context.epoch,
+                _log10(verdict.by_key[k].log_e),
+                "named" if verdict.named[k] else "",
+            )
+            for k in order[:SHOWN]
+        )
+        console.print(evidence_table.listing(("party", "epoch", "log10 e", ""), rows))
+    return int(verdict.crossed)
+
+
+def _document(trial: Trial, verdict: Verdict, keys: Sequence[Key], held: int) -> dict[str, object]:
+    rows = zip(keys, verdict.named.tolist(), verdict.by_key, strict=True)
+    return {
+        "schema": "gauger/radioactivity/1",
+        "plan": trial.test.plan.digest,
+        "mode": trial.test.plan.mode,
+        "alpha": trial.test.plan.alpha,
+        "crossed": verdict.crossed,
+        "over": verdict.over,
+        "answers": verdict.done,
+        "held": held,
+        "next_look": trial.test.next_look,
+        "evidence": to_plain(verdict.evidence),
+        "keys": [{"context": to_plain(k.context), "named": n, "evidence": to_plain(e)} for k, n, e in rows],
+    }
+
+
+def _table(trial: Trial, verdict: Verdict, held: int) -> Table:
+    e, plan = verdict.evidence, trial.test.plan
+    rows = {
+        "subject": e.subject,
+        "plan": plan.digest,
+        "null": e.null,
+        "kind": e.kind,
+        "looks": f"{e.params['looks_done']} of {e.params['looks']}, the last after {verdict.done:,} answers",
+        "answers": f"{held:,} of at most {plan.looks[-1]:,}",
+        "scored": f"{e.n:,}",
+        "log10 e": f"{_log10(e.log_e)}, of {_log10(-math.log(plan.alpha))} needed",
+        "rests on": e.why,
+        "means": _means(trial, verdict),
+        "does not say": _not_said(verdict),
+    }
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, value in rows.items():
+        if value:
+            grid.add_row(name, Text(visible(value)))
+    return grid
+
+
+def _log10(log_e: float) -> str:
+    return "-inf" if log_e == -math.inf else evidence_table.log10(log_e)
+
+
+def _means(trial: Trial, verdict: Verdict) -> str:
+    if verdict.crossed:
+        return "the suspect learnt from text that was marked with at least one of these keys"
+    if not verdict.done:
+        return f"nothing yet: the first look is after {trial.test.next_look:,} answers"
+    if not verdict.evidence.n:
+        return "nothing: no token could be scored, which speaks neither for the suspect nor against it"
+    later = "the plan is over" if verdict.over else f"the next look is after {trial.test.next_look:,} answers"
+    return f"not shown at {trial.test.plan.alpha:g}; {later}"
+
+
+def _not_said(verdict: Verdict) -> str:
+    if verdict.crossed:
+        return "who trained it, or by whose hands our text came there; nor that the keys did not leak"
+    return "that it did not learn from us: paraphrase, another tokenizer and too few answers look the same"

@@ -1,0 +1,39 @@
+"""Options that the verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="What `radioactivity plan` wrote.")]
+Answers = Annotated[Path, typer.Option(help="The journal of answers; it is added to, and gone on with after a kill.")]
+Prompts = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help='Closed model: JSON lines {"id": "...", "messages": [...]} or {"prompt": "..."}.'
+    ),
+]
+ServedOutputs = Annotated[
+    str | None, typer.Option("--served", metavar="FILE", help="What we served, as token ids, one JSON line each.")
+]
+TokenizerFile = Annotated[Path | None, typer.Option(help="tokenizer.json of the keys' tokenizer.")]
+Digest = Annotated[str | None, typer.Option(help="The plan's digest as it was logged; another plan is refused.")]
+ResponsesFile = Annotated[
+    str | None, typer.Option("--responses", metavar="FILE", help='Answers of others: {"id": "...", "text": "..."}.')
+]
+ApiKeyEnv = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Environment variable that holds the endpoint's key.")
+]
+Weights = Annotated[str | None, typer.Option(help="The suspect in a folder of this machine, as for `mark`.")]
+Reference = Annotated[
+    str | None, typer.Option(help="Open model: a folder with one that never saw our outputs, to compare with.")
+]
+PerMinute = Annotated[float, typer.Option("--requests-per-minute", help="At most so many, retries among them.")]
+Timeout = Annotated[float, typer.Option(min=1, max=3600, help="Seconds for one response.")]
+SkipRefused = Annotated[
+    bool, typer.Option("--skip-refused", help="Take status 400, 413 and 422 for an empty answer, not an error.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of what chance decides here: waits, and a local suspect's answers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

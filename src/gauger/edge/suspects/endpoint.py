@@ -1,0 +1,188 @@
+"""A suspect behind an OpenAI-compatible endpoint: POST /chat/completions, one request at a time.
+
+Redirects are not followed, no more than ``MAX_BYTES`` of a response are read, and no error quotes it. Refusals for now
+(429, 5xx, a broken connection) are asked again after the wait that the response names, or after a growing one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from gauger.edge.formats.values import LineError, load
+from gauger.edge.plans import ByEndpoint
+from gauger.edge.suspects import Answer, Text
+from gauger.edge.suspects.pace import Pace, backoff_s, retry_after_s
+from gauger.edge.suspects.prompts import Prompt
+from gauger.errors import ConfigError, ExchangeError, UnsupportedError
+
+MAX_BYTES = 4 << 20
+ATTEMPTS = 6
+LONGEST_WAIT_S = 600.0  # that an endpoint may ask for; whoever asks for more is asked another day
+REFUSED = (400, 413, 422)
+_LATER = (408, 409, 425, 429)
+_PLAIN = re.compile(r"[\x21-\x7e]{1,4096}")
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+class Endpoint:
+    """Asks in one place, at the plan's settings.
+
+    Args:
+        key: sent as a bearer token, "" for none. timeout_s: for one whole response.
+        rng: spreads the waits. skip_refused: take ``REFUSED`` for an empty answer.
+
+    Raises:
+        ConfigError: an address that cannot be asked safely. UnsupportedError: no httpx.
+    """
+
+    def __init__(
+        self,
+        settings: ByEndpoint,
+        *,
+        key: str,
+        pace: Pace,
+        rng: np.random.Generator,
+        timeout_s: float = 120.0,
+        skip_refused: bool = False,
+    ) -> None:
+        check_address(settings.url, with_key=bool(key))
+        try:
+            import httpx  # noqa: PLC0415
+        except ImportError:
+            raise UnsupportedError("asking an endpoint needs httpx: pip install 'gauger[ask]'") from None
+        self._settings, self._pace, self._rng = settings, pace, rng
+        self._timeout_s, self._skip_refused, self._failure = timeout_s, skip_refused, httpx.HTTPError
+        headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {key}"} if key else {})}
+        self._client = httpx.Client(headers=headers, timeout=timeout_s, follow_redirects=False)
+
+    def ask(self, prompt: Prompt) -> Answer:
+        """Its answer.
+
+        Raises:
+            ExchangeError: none after all attempts, or a refusal that time will not heal.
+        """
+        body = _body(self._settings, prompt)
+        for attempt in range(ATTEMPTS):
+            self._pace.turn()
+            status, headers, data = self._post(body)
+            if status == 200:
+                return Text(_content(data))
+            if status in REFUSED and self._skip_refused:
+                return Text("")
+            if status and status < 500 and status not in _LATER:
+                raise ExchangeError(_refusal(status))
+            if attempt + 1 < ATTEMPTS:
+                self._wait(attempt, headers)
+        said = f"status {status}" if status else "no whole response"
+        raise ExchangeError(f"the endpoint gave no answer in {ATTEMPTS} attempts ({said}): go on later", retry=True)
+
+    def _wait(self, attempt: int, headers: Mapping[str, str]) -> None:
+        asked = retry_after_s(headers)
+        if asked is not None and asked > LONGEST_WAIT_S:
+            raise ExchangeError(f"the endpoint asks to wait for {asked:,.0f} s: go on after that", retry=True)
+        self._pace.sleep(backoff_s(attempt, self._rng) if asked is None else asked)
+
+    def _post(self, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        """Status (0: the connection failed), headers, and what came of a 200."""
+        until, url = self._pace.clock() + self._timeout_s, self._settings.url.rstrip("/") + "/chat/completions"
+        try:
+            with self._client.stream("POST", url, json=body) as response:
+                if response.status_code != 200:
+                    return response.status_code, response.headers, b""
+                _check_plain(response.headers)
+                data = bytearray()
+                for piece in response.iter_raw():
+                    data += piece
+                    if len(data) > MAX_BYTES:
+                        raise ExchangeError(f"the endpoint's response has more than {MAX_BYTES >> 20} MiB")
+                    if self._pace.clock() > until:
+                        return 0, {}, b""
+                return 200, response.headers, bytes(data)
+        except self._failure:
+            return 0, {}, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+
+def key_from_env(name: str) -> str:
+    """An endpoint's key from an environment variable.
+
+    Raises:
+        ConfigError: it is not set, or is none that a header can carry.
+    """
+    # The name is not repeated in a message: it may be the key itself, put in the wrong place.
+    key = os.environ.get(name, "")
+    if not _PLAIN.fullmatch(key):
+        raise ConfigError(
+            "the environment variable of the endpoint's key is not set, or holds blanks or more than ASCII"
+        )
+    return key
+
+
+def check_address(url: str, *, with_key: bool = False) -> None:
+    """Refuse an address that is none, or that would give a secret away.
+
+    Raises:
+        ConfigError: not http or https, a user or query in it, or a key over http to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", host or "") or not _PLAIN.fullmatch(url):
+        raise ConfigError("the endpoint's address must be like https://host/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigError("the endpoint's address stands in the plan: leave users, keys and queries out of it")
+    if with_key and parts.scheme == "http" and host not in _LOCAL:
+        raise ConfigError("a key would go over the net in the clear: use an address with https")
+
+
+def _body(settings: ByEndpoint, prompt: Prompt) -> dict[str, Any]:
+    body = {
+        "model": settings.model,
+        "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "max_tokens": settings.max_tokens,
+        "stream": False,
+        **settings.more,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _check_plain(headers: Mapping[str, str]) -> None:
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise ExchangeError("the endpoint compressed its response, though it was asked not to")
+
+
+def _content(data: bytes) -> str:
+    """The text of a response; a null, as a model that declines may give, is empty."""
+    try:
+        (choice, *_) = load(data)["choices"]
+        content = choice["message"].get("content")
+        if isinstance(content, list):
+            content = "".join(part["text"] for part in content if part.get("type") == "text")
+        if content is None or isinstance(content, str):
+            return content or ""
+    except (LineError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ExchangeError("the endpoint's response is no chat completion: check the address")
+
+
+def _refusal(status: int) -> str:
+    means = {401: "the key is wrong or missing", 403: "the key may not do this", 404: "no such address or model"}
+    redirect = "it points elsewhere, which is not followed: give the address itself" if 300 <= status < 400 else ""
+    hint = "--skip-refused takes it for an empty answer" if status in REFUSED else ""
+    return f"the endpoint refused with status {status}: {means.get(status) or redirect or hint or 'see its manual'}"

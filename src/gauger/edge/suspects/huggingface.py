@@ -1,0 +1,122 @@
+"""A suspect whose weights are on this machine: it answers prompts, or reads what we served."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauger.edge.marking.local_model import LocalModel, Sampling
+from gauger.edge.suspects import Answer, Ids, Predicted, Text
+from gauger.edge.suspects.prompts import Prompt
+from gauger.errors import ConfigError, InputError
+from gauger.stats import FloatArray, IntArray
+
+_PLACES = 64  # whose probabilities over the whole vocabulary are held at a time
+
+
+class LocalSuspect(LocalModel):
+    """A model in a folder, as ``LocalModel`` finds it, that answers without any mark of ours.
+
+    Args:
+        how: how it answers, where it does. tokenizer: the digest of the keys' tokenizer, where known: if it is this
+            model's own, answers are ids.
+    """
+
+    def __init__(self, where: str, *, seed: int = 1, how: Sampling | None = None, tokenizer: str = "") -> None:
+        super().__init__(where, seed)
+        self._how, self._as_ids = how or Sampling(), tokenizer == self.tokenizer_digest
+
+    @property
+    def weights_digest(self) -> str:
+        """Of all parameters by name, in float32."""
+        sha256 = hashlib.sha256(b"gauger-weights-v1")
+        for name, values in sorted(self._model.state_dict().items()):
+            array = values.detach().to(self._torch.float32).cpu().contiguous().numpy()
+            sha256.update(f"\n{name} {array.shape}\n".encode())
+            sha256.update(array)
+        return f"sha256:{sha256.hexdigest()}"
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it predicts."""
+        size: int = self._model.config.get_text_config().vocab_size
+        return size
+
+    def check_reads(self, largest: int, longest: int) -> None:
+        """Refuse outputs that this model cannot read.
+
+        Args:
+            largest: id among their tokens. longest: how many tokens are read at once.
+
+        Raises:
+            ConfigError: ids of another tokenizer, or more tokens than the model has positions.
+        """
+        if largest >= self.vocabulary:
+            raise ConfigError(
+                f"the outputs have ids of another tokenizer: this model knows {self.vocabulary:,}, not {largest:,}"
+            )
+        config = self._model.config.get_text_config()
+        if longest > (positions := getattr(config, "max_position_embeddings", longest)):
+            raise ConfigError(f"this model reads at most {positions:,} tokens at once, not {longest:,}: say --longest")
+
+    def ask(self, prompt: Prompt) -> Answer:
+        """Its answer to one prompt, drawn at its own probabilities."""
+        (said,) = self.answer([self._asked(prompt)], [None], self._how)
+        return Ids(said) if self._as_ids else Text(self._tokenizer.decode(said, skip_special_tokens=True))
+
+    def probabilities(self, tokens: Sequence[int], places: IntArray) -> list[FloatArray]:
+        """What it gives each token of the vocabulary at places of a text, in blocks float64[at most 64, vocabulary].
+
+        Args:
+            tokens: that are read, int[n]. places: of tokens to predict, from 1, int64[m].
+        """
+        torch, at = self._torch, self._torch.from_numpy(places - 1)
+        rows = torch.tensor([list(tokens[: int(places.max())])])
+        some = "logits_to_keep" in inspect.signature(self._model.forward).parameters
+        with torch.inference_mode():
+            logits = self._model(input_ids=rows, **({"logits_to_keep": at} if some else {})).logits[0]
+        logits = logits if some else logits[at]
+        return [torch.softmax(part.double(), -1).numpy() for part in logits.split(_PLACES)]
+
+    def _asked(self, prompt: Prompt) -> list[int]:
+        if self._how.plain or not self._tokenizer.chat_template:
+            ids = self._tokenizer("\n\n".join(m.content for m in prompt.messages))["input_ids"]
+        else:
+            said = [{"role": m.role, "content": m.content} for m in prompt.messages]
+            ids = self._tokenizer.apply_chat_template(said, add_generation_prompt=True)["input_ids"]
+        if not ids:
+            raise InputError(f"the prompt {prompt.id!r} has no token")
+        return list(ids)
+
+
+def read(
+    model: LocalSuspect, tokens: Sequence[int], places: IntArray, k: int, reference: LocalSuspect | None = None
+) -> Predicted:
+    """A model's predictions at places of one output, of its k candidates at each.
+
+    The weight of a candidate is its probability. With a reference it is how much likelier it is than to that one, as a
+    share of the largest such difference at the place; the candidates are those that differ most.
+    """
+    if not len(places):
+        return Predicted.of(np.empty((0, k), np.uint32), np.empty((0, k)))
+    ids, weights = list[NDArray[np.uint32]](), list[FloatArray]()
+    mine, others = model.probabilities(tokens, places), reference and reference.probabilities(tokens, places)
+    for at, part in enumerate(mine):
+        found = _differences(part, others[at]) if others else part
+        best = np.argpartition(-np.abs(found), k - 1, axis=1)[:, :k]
+        ids.append(best.astype(np.uint32))
+        weights.append(np.clip(np.take_along_axis(found, best, 1), -1, 1))
+    return Predicted.of(np.concatenate(ids), np.concatenate(weights))
+
+
+def _differences(p: FloatArray, other: FloatArray) -> FloatArray:
+    """p - other as a share of the largest at each place, over the vocabulary that both have (files pad theirs)."""
+    both = min(p.shape[1], other.shape[1])
+    found: FloatArray = p[:, :both] - other[:, :both]
+    largest = np.abs(found).max(axis=1, keepdims=True)
+    found /= np.where(largest > 0, largest, 1)
+    return found

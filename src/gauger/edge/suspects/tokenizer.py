@@ -1,0 +1,55 @@
+"""The keys' tokenizer, from its file: a suspect's text is read in the ids that marks were laid on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gauger.edge.small_files import read_small
+from gauger.edge.suspects.prompts import Prompt
+from gauger.edge.token_files import Tokens
+from gauger.errors import InputError, UnsupportedError
+from gauger.model import canonical_json, digest
+
+MAX_BYTES = 1 << 28
+_INSTALL = "text needs the package tokenizers to become token ids: pip install 'gauger[ask]'"
+
+
+class Tokenizer:
+    """A tokenizer.json of the package tokenizers.
+
+    Attributes:
+        digest: of the vocabulary, in the order of its ids; as ``edge.marking`` names tokenizers. size: one above the
+            largest id.
+
+    Raises:
+        InputError: the file is none. UnsupportedError: the package is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import tokenizers  # noqa: PLC0415
+        except ImportError:
+            raise UnsupportedError(_INSTALL) from None
+        data = read_small(path, MAX_BYTES)
+        try:
+            self._inner: Any = tokenizers.Tokenizer.from_buffer(data)
+        except Exception:  # the package raises no other kind
+            raise InputError("is no tokenizer.json of the package tokenizers", source=str(path)) from None
+        self._inner.no_truncation()
+        self._inner.no_padding()
+        words = sorted(self._inner.get_vocab(with_added_tokens=True).items(), key=lambda item: (item[1], item[0]))
+        self.digest, self.size = digest(canonical_json(words)), max((k for _, k in words), default=-1) + 1
+
+    def encode(self, text: str) -> Tokens:
+        """Its ids, without special tokens of the tokenizer's own."""
+        return np.array(self._inner.encode(text, add_special_tokens=False).ids, np.uint32)
+
+    def quoted(self, prompt: Prompt) -> Tokens:
+        """Ids in which a quotation of the prompt stands: each message by itself, and as it reads after a blank."""
+        if prompt.tokens is not None:
+            return np.array(prompt.tokens, np.uint32)
+        said = [form for m in prompt.messages for form in (m.content, f" {m.content}")]
+        return np.concatenate([self.encode(text) for text in said])
