@@ -12,6 +12,7 @@ from gauger.edge.marking.local_model import Sampling
 from gauger.edge.plans import ByEndpoint, ByFile, ByReading, ByWeights, Settings, asked, more_fields
 from gauger.edge.suspects import prompts as prompt_files
 from gauger.edge.suspects.endpoint import check_address
+from gauger.edge.suspects.huggingface import LocalSuspect
 from gauger.errors import ConfigError
 from gauger.watermark.commitment import verify_key
 from gauger.watermark.keys import Key
@@ -77,8 +78,6 @@ def open_questions(wish: Wish) -> Questions:
     """
     if wish.weights is None or wish.prompts is not None or wish.endpoint is not None:
         raise ConfigError("an open model needs --weights, and neither --prompts nor --endpoint")
-    from gauger.edge.suspects.huggingface import LocalSuspect  # noqa: PLC0415
-
     h, longest = scheme_named(wish.scheme).h, wish.longest
     outputs = read_outputs(wish.served, h=h, longest=longest, budget=wish.budget or 1 << 62)
     count = _counted(wish, len(outputs), "served outputs")
@@ -139,8 +138,6 @@ def _settings(wish: Wish, tokenizer: str) -> Settings:
         )
     if wish.weights is None:
         return ByFile(tokenizer=tokenizer)
-    from gauger.edge.suspects.huggingface import LocalSuspect  # noqa: PLC0415
-
     Sampling(temperature=wish.temperature, top_p=wish.top_p, max_tokens=wish.max_tokens)
     return ByWeights(
         tokenizer=tokenizer,

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gauger.app.materials import read_outputs, read_prompts
+from gauger.edge.marking.local_model import Sampling
 from gauger.edge.plans import ByEndpoint, ByFile, ByReading, ByWeights, Settings, settings_of
 from gauger.edge.suspects import Answer, Suspect
 from gauger.edge.suspects.endpoint import Endpoint, key_from_env
+from gauger.edge.suspects.huggingface import LocalSuspect, read
 from gauger.edge.suspects.pace import Pace
 from gauger.edge.suspects.prompts import Prompt
 from gauger.edge.suspects.responses import Responses
@@ -90,9 +92,6 @@ def _asker(suspect: Suspect, prompts: Sequence[Prompt]) -> Question:
 
 
 def _answerer(settings: ByWeights, way: Way) -> Suspect:
-    from gauger.edge.marking.local_model import Sampling  # noqa: PLC0415
-    from gauger.edge.suspects.huggingface import LocalSuspect  # noqa: PLC0415
-
     how = Sampling(
         temperature=settings.temperature,
         top_p=settings.top_p,
@@ -105,8 +104,6 @@ def _answerer(settings: ByWeights, way: Way) -> Suspect:
 
 
 def _reader(plan: Plan, settings: ByReading, way: Way) -> Question:
-    from gauger.edge.suspects.huggingface import LocalSuspect, read  # noqa: PLC0415
-
     if way.served is None:
         raise ConfigError("say what to read: --served")
     h, longest = scheme_named(plan.scheme).h, settings.longest
