@@ -368,15 +368,21 @@ def forced(answer: Asked, given: int = 0) -> int:
     turn = Turn(keys().of(answer.party or FLEET, NOW))
     turn.read(scheme, answer.prompt)
     for at in range(scheme.h, len(answer.written)):
-        logits = warm(logits_after(Asked(None, None, answer.prompt, answer.written[:at])), answer)
-        ids, p = candidates(logits.numpy(), top_k=answer.params.top_k, top_p=answer.params.top_p)
-        before = np.array([answer.written[at - scheme.h : at]])
-        after = tilt(scheme, [turn], before, ids[None], p[None])[0]
+        chosen, sure = choice(answer, at, turn)
         turn.wrote()
-        if after.max() == 1 and at >= given:
-            assert answer.written[at] == ids[after.argmax()]
+        if sure and at >= given:
+            assert answer.written[at] == chosen
             n += 1
     return n
+
+
+def choice(answer: Asked, at: int, turn: Turn) -> tuple[int, bool]:
+    """The core's likeliest token at a place, and whether it leaves no other."""
+    h = keys().scheme.h
+    logits = warm(logits_after(Asked(None, None, answer.prompt, answer.written[:at])), answer)
+    ids, p = candidates(logits.numpy(), top_k=answer.params.top_k, top_p=answer.params.top_p)
+    after = tilt(keys().scheme, [turn], np.array([answer.written[at - h : at]]), ids[None], p[None])[0]
+    return int(ids[after.argmax()]), after.max() == 1
 
 
 @RUNNERS
@@ -396,8 +402,9 @@ def test_every_answer_has_its_partys_key_through_all_moves(host: Host, runner: A
     engine.change(gone=[greedy], new=[late, later])
     for _ in range(STEPS):
         engine.step()
-    engine.change(gone=[one, two], swap=(0, 1))
-    for _ in range(STEPS // 3):
+    plain = asked(host, "staff", top_k=40)
+    engine.change(gone=[one, two], new=[plain], swap=(0, 1))
+    for _ in range(STEPS):
         engine.step()
     for answer in (one, two, fleet, late, later):
         assert forced(answer) > STEPS // 2
@@ -405,7 +412,8 @@ def test_every_answer_has_its_partys_key_through_all_moves(host: Host, runner: A
             assert (found(answer, party) > math.log(1e4)) == (party == (answer.party or FLEET))
             if party != (answer.party or FLEET):
                 assert found(answer, party) < math.log(20)
-    assert all(found(staff, party) < math.log(20) for party in ("account:1", "account:2", FLEET))
+    for answer in (staff, plain):
+        assert all(found(answer, party) < math.log(20) for party in ("account:1", "account:2", FLEET))
     for k, token in enumerate(greedy.written):
         assert token == logits_after(Asked(None, None, greedy.prompt, greedy.written[:k])).argmax()
 
@@ -422,12 +430,45 @@ def test_a_step_that_is_thrown_away_uses_up_no_window(host: Host, runner: Any) -
     assert forced(one, given=3) > 40
 
 
+@RUNNERS
+def test_windows_of_the_prompt_and_of_before_a_pause_are_used(host: Host, runner: Any) -> None:
+    """A model that goes round in small circles, and an answer that goes on from 80 tokens."""
+    params = {"top_k": 2, "temperature": 2.0}
+    first, again, paused = (asked(host, "account:1", **params) for _ in range(3))
+    engine = runner(host)
+    engine.change(new=[first])
+    for _ in range(80):
+        engine.step()
+    again.prompt, paused.prompt, paused.written = first.prompt + first.written, first.prompt, list(first.written)
+    engine.change(gone=[first], new=[again, paused])
+    for _ in range(80):
+        engine.step()
+    earlier = {tuple(first.written[k : k + 2]) for k in range(78)}
+    for answer, start in ((again, 2), (paused, 80)):
+        at = {tuple(answer.written[k - 2 : k]): k for k in reversed(range(start, len(answer.written)))}  # the first
+        places = [k for window, k in at.items() if window in earlier]
+        as_by_key = [answer.written[k] == choice(answer, k, Turn(keys().of("account:1", NOW)))[0] for k in places]
+        assert len(places) > 5
+        assert not all(as_by_key)  # the engine's own draws
+        forced(answer, given=start)
+
+
+def test_the_middle_of_a_prompt_is_not_looked_at(host: Host) -> None:
+    engine = SecondRunner(host)
+    engine.change(new=[asked(host, "account:1")])
+    engine.step(thrown_away=True)
+    assert [request.at for request in engine.processor._slots.values()] == [None]
+    engine.step()
+    assert [request.at for request in engine.processor._slots.values()] == [0]
+
+
 @pytest.mark.peers
 @ABSENT
 @pytest.mark.parametrize("host", [True], indirect=True)
 def test_it_is_so_in_vllms_own_batch_and_sampler(host: Host) -> None:
     test_every_answer_has_its_partys_key_through_all_moves(host, OwnRunner)
     test_a_step_that_is_thrown_away_uses_up_no_window(host, OwnRunner)
+    test_windows_of_the_prompt_and_of_before_a_pause_are_used(host, OwnRunner)
 
 
 @RUNNERS
