@@ -3,7 +3,7 @@
 A synthetic teacher answers prompts, marked under a key or not; small students, all grown from one base that never
 saw a mark, are trained on the answers; then each is tested by its own text (closed) and by its predictions (open).
 All of it is drawn here from seeds. ``--scale small`` is the smoke run. Progress goes to stderr, and FILE is written
-anew after each part.
+anew after each student.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ class Size:
     """How much of everything. read: served outputs that open mode reads at most; null_*: of the error rates."""
 
     words: int = 1000
-    base: int = 36_000
-    records: int = 2000
-    asked: int = 1024
-    read: int = 500
+    base: int = 24_000
+    records: int = 1500
+    asked: int = 512
+    read: int = 400
     seeds: int = 5
     merges: int = 300
     null_keys: int = 400
     null_served: int = 200
     null_asked: int = 256
-    null_open: int = 40
+    null_open: int = 20
     wrong_keys: int = 200
 
 
 SIZES = {
     "full": Size(),
     "small": Size(
-        words=200, base=600, records=96, asked=48, read=48, seeds=1, merges=20,
+        words=100, base=500, records=150, asked=48, read=96, seeds=1, merges=20,
         null_keys=20, null_served=32, null_asked=32, null_open=4, wrong_keys=20,
     ),
 }  # fmt: skip
@@ -113,6 +113,8 @@ def key(party: str, scheme: str = SCHEME) -> Key:
 class Lab:
     size: Size
     started: float = field(default_factory=time.monotonic)
+    bases: dict[bool, Course] = field(default_factory=dict)
+    save: Callable[[], None] = lambda: None
     innocent: dict[int, tuple[Course, Tokens, Tokens]] = field(default_factory=dict)
     guilty: dict[int, tuple[Course, Tokens, Tokens, Tokens]] = field(default_factory=dict)
 
@@ -123,16 +125,14 @@ class Lab:
     def world(self) -> Any:
         return teacher(1, words=self.size.words)
 
-    @cached_property
-    def bases(self) -> dict[bool, Course]:
-        """Students that never saw a mark: in our tokenizer and in another."""
-        said, found = self.unmarked(self.size.base, np.random.default_rng(2)), {}
-        for other in (False, True):
-            rows = merged(said, self.table) if other else said
-            found[other] = Course(self.vocabulary(other), 3, length=LENGTH, rate=4e-3)
-            loss = found[other].study(rows, 1, batch=32, fade=True)
+    def base(self, other: bool) -> Course:
+        """A student that never saw a mark, in our tokenizer or another."""
+        if other not in self.bases:
+            said = self.unmarked(self.size.base, np.random.default_rng(2))
+            course = self.bases[other] = Course(self.vocabulary(other), 3, length=LENGTH, rate=4e-3)
+            loss = course.study(merged(said, self.table) if other else said, 1, batch=32, fade=True)
             self.say(f"base{' of another tokenizer' * other}: {loss:.3f} nats")
-        return found
+        return self.bases[other]
 
     @cached_property
     def table(self) -> dict[tuple[int, int], int]:
@@ -150,7 +150,7 @@ class Lab:
 
     def grown(self, other: bool, seed: int) -> Course:
         course = Course(self.vocabulary(other), seed, length=LENGTH, rate=1e-3)
-        course.student.load_state_dict(self.bases[other].student.state_dict())
+        course.student.load_state_dict(self.base(other).student.state_dict())
         return course
 
     def run(self, cell: Cell, seed: int) -> Iterator[dict[str, Any]]:
@@ -194,20 +194,20 @@ class Lab:
         return result
 
     def open(self, course: Course, said: Tokens, scheme: Any, secret: bytes) -> dict[str, Any]:
-        found, of = readings(course.student, self.bases[False].student, said, scheme.h)
-        outputs = [n for n in (10, 20, 50, 100, 200, 500) if n < len(said)] + [len(said)]
+        found, of = readings(course.student, self.base(False).student, said, scheme.h)
+        outputs = [n for n in (10, 20, 50, 100, 200) if n < len(said)] + [len(said)]
         curves = {how: open_path(r, of, outputs, secret, scheme) for how, r in found.items()}
         return {"outputs": outputs, "places": np.searchsorted(of, outputs).tolist(), "log10_e": curves}
 
 
-def cells(lab: Lab, chosen: Sequence[Cell]) -> list[dict[str, Any]]:
-    rows = []
-    for cell in chosen:
-        for seed in range(lab.size.seeds):
+def cells(lab: Lab, chosen: Sequence[Cell], rows: list[dict[str, Any]]) -> None:
+    """Every kind of student once, then once more with another seed; ``rows`` are saved as they come."""
+    for seed in range(lab.size.seeds):
+        for cell in chosen:
             for row in lab.run(cell, seed):
                 rows.append({**asdict(cell), "seed": seed, **row})
+                lab.save()
                 lab.say(f"{cell} seed {seed}: {row['filtered']['planned'][-1]} {row.get('open', {}).get('log10_e')}")
-    return rows
 
 
 def rates(highest: dict[str, list[float]]) -> dict[str, Any]:
@@ -254,7 +254,7 @@ def innocent_open(lab: Lab) -> dict[str, Any]:
         for k in range(size.null_open):
             secret = key(f"null-open:{seed}:{k}").secret
             said = lab.marked(n, secret, rng)
-            found, of = readings(course.student, lab.bases[False].student, said, scheme.h)
+            found, of = readings(course.student, lab.base(False).student, said, scheme.h)
             for how, r in found.items():
                 highest.setdefault(how, []).append(max(open_path(r, of, range(1, len(said) + 1), secret, scheme)))
     return rates(highest)
@@ -266,7 +266,7 @@ def wrong_keys(lab: Lab) -> dict[str, Any]:
     highest: dict[str, list[float]] = {}
     for seed, (course, asked, raw, said) in lab.guilty.items():
         chosen, ends, _ = closed(list(raw), asked, served(list(said[:, PROMPT:]), h=scheme.h), scheme.h, first=16)
-        found, of = readings(course.student, lab.bases[False].student, said[: lab.size.null_served], scheme.h)
+        found, of = readings(course.student, lab.base(False).student, said[: lab.size.null_served], scheme.h)
         for k in range(lab.size.wrong_keys):
             secret = key(f"wrong:{seed}:{k}").secret
             values = dict(zip(names, highest_of(chosen, ends, secret, scheme), strict=True))
@@ -290,19 +290,35 @@ def facts(lab: Lab) -> dict[str, Any]:
         "tokens": n * ANSWER,
         "distinct_pairs": distinct,
         "entropy_nats": {"1.0": entropy(lab.world, plain), "0.3": entropy(lab.world, cold, 0.3)},
-        "parameters": sum(p.numel() for p in lab.bases[False].student.parameters()),
+        "parameters": sum(p.numel() for p in lab.base(False).student.parameters()),
     }
 
 
-PARTS: dict[str, Callable[[Lab], Any]] = {
+PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "facts": facts,
-    "curve": lambda lab: cells(lab, CURVE),
+    "curve": CURVE,
     "innocent_closed": innocent_closed,
     "innocent_open": innocent_open,
     "wrong_keys": wrong_keys,
-    "evasions": lambda lab: cells(lab, EVASIONS),
-    "schemes": lambda lab: cells(lab, SCHEMES),
+    "others": EVASIONS + SCHEMES,
 }
+
+
+def measure(lab: Lab, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """All parts, in order; what there is by then is saved after each student."""
+    report: dict[str, Any] = {"size": asdict(lab.size), "seconds": {}, "cpu_seconds": {}}
+    lab.save = lambda: save(report)
+    for name, part in PARTS.items():
+        wall, cpu = time.monotonic(), time.process_time()
+        if callable(part):
+            report[name] = part(lab)
+        else:
+            cells(lab, part, report.setdefault(name, []))
+        report["seconds"][name] = round(time.monotonic() - wall, 1)
+        report["cpu_seconds"][name] = round(time.process_time() - cpu, 1)
+        lab.save()
+    report["summary"] = summary([*report["curve"], *report["others"]])
+    return report
 
 
 def main() -> None:
@@ -314,18 +330,13 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     size = SIZES[args.scale]
-    lab = Lab(replace(size, seeds=args.seeds or size.seeds))
-    report: dict[str, Any] = {"size": asdict(lab.size), "seconds": {}, "cpu_seconds": {}}
-    for name, part in PARTS.items():
-        wall, cpu = time.monotonic(), time.process_time()
-        report[name] = part(lab)
-        report["seconds"][name] = round(time.monotonic() - wall, 1)
-        report["cpu_seconds"][name] = round(time.process_time() - cpu, 1)
+
+    def save(report: dict[str, Any]) -> None:
         if args.out:
             args.out.write_text(json.dumps(report) + "\n")
-    report["summary"] = summary([*report["curve"], *report["evasions"], *report["schemes"]])
-    if args.out:
-        args.out.write_text(json.dumps(report) + "\n")
+
+    report = measure(Lab(replace(size, seeds=args.seeds or size.seeds)), save)
+    save(report)
     if args.images:
         draw(report["curve"], args.images)
     print(json.dumps(report))
