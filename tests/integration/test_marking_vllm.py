@@ -441,7 +441,7 @@ def test_windows_of_the_prompt_and_of_before_a_pause_are_used(host: Host, runner
         engine.step()
     again.prompt, paused.prompt, paused.written = first.prompt + first.written, first.prompt, list(first.written)
     engine.change(gone=[first], new=[again, paused])
-    for _ in range(80):
+    for _ in range(200):
         engine.step()
     earlier = {tuple(first.written[k : k + 2]) for k in range(78)}
     for answer, start in ((again, 2), (paused, 80)):
