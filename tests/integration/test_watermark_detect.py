@@ -245,6 +245,46 @@ def test_a_bad_line_is_named_and_not_quoted(gauger: Gauger, bad: str) -> None:
     assert "sesame" not in err
 
 
+def words(tokens: np.ndarray) -> str:
+    said = ({"text": " ".join(f"w{t}" for t in row[PROMPT:]), "prompt": "w1 w2"} for row in tokens)
+    return "".join(json.dumps(row) + "\n" for row in said)
+
+
+def test_text_is_read_by_the_keys_tokenizer(gauger: Gauger, marked: np.ndarray) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{k}": k for k in range(5000)}, unk_token="w0"))  # noqa: S106
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.save("tokenizer.json")
+    Path("text.jsonl").write_text(words(marked))
+    code, said = judged(gauger, "text.jsonl", *options(key("account:7")), "--tokenizer-file", "tokenizer.json")
+    assert (code, said["texts_with_prompt"]) == (1, 8)
+    as_ids = judged(gauger, "marked.jsonl", *options(key("account:7")))[1]
+    assert said["results"][0]["evidence"]["log_e"] == as_ids["results"][0]["evidence"]["log_e"]
+    traced = gauger("trace", "--tokens", "text.jsonl", "--contexts", "accounts.csv", "--master-env", "MASTER",
+                    "--tokenizer-file", "tokenizer.json", "--json")  # fmt: skip
+    assert [a["context"]["party"] for a in json.loads(traced[1])["accused"]] == ["account:7"]
+    code, out, err = gauger("detect", "--tokens", "text.jsonl", "--master-env", "MASTER", *options(key("account:7")))
+    assert (code, out) == (2, "")
+    assert "--tokenizer-file" in err
+    other = KeyContext(**asdict(key("a").context) | {"tokenizer": "sha256:" + "0" * 64})
+    code, _, err = gauger("detect", "--tokens", "text.jsonl", "--master-env", "MASTER", *options(derive(MASTER, other)),
+                          "--tokenizer-file", "tokenizer.json")  # fmt: skip
+    assert code == 2
+    assert "not the keys' tokenizer" in err
+
+
+def test_tokens_below_an_entropy_are_left_out(gauger: Gauger, marked: np.ndarray) -> None:
+    rows = json.loads("[" + lines(marked).strip().replace("\n", ",") + "]")
+    sure = [row | {"entropy_nats": [0.1, 2.0] * 30} for row in rows]
+    Path("sure.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sure))
+    of = options(key("account:7"))
+    every, half = (judged(gauger, "sure.jsonl", *of, *more)[1] for more in ((), ("--least-entropy", "1")))
+    counts = [r["results"][0]["evidence"]["params"] for r in (every, half)]
+    assert counts[0]["left_out"] == 0
+    assert counts[1]["left_out"] == 8 * 28  # of the 56 tokens a text that have a window
+    assert gauger("detect", "--tokens", "marked.jsonl", "--master-env", "MASTER", *of, "--least-entropy", "1")[0] == 2
+
+
 def stream(gamma: float, n: int = 4000) -> np.ndarray:
     return (np.random.default_rng(6).random(n) < gamma).astype(int)
 

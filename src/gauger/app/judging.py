@@ -44,7 +44,7 @@ def judge(
     seen, totals, tallies, digests = Seen(), np.zeros((len(keys), 2)), list[Tally](), list[str]()
     secrets, texts, prompted = [key.secret for key in keys], 0, 0
     for part in parts:
-        selection = select(part.tokens, h=scheme.h, prompts=part.prompts, seen=seen)
+        selection = select(part.tokens, h=scheme.h, prompts=part.prompts, keep=part.keep, seen=seen)
         totals += sums(selection, secrets, scheme)
         tallies.append(selection.tally)
         digests.append(selection.digest)
@@ -68,4 +68,5 @@ def whole(parts: Iterable[Texts], h: int) -> Selection:
     """All parts in one selection, in memory."""
     every = list(parts)
     texts, prompts = [t for part in every for t in part.tokens], [p for part in every for p in part.prompts]
-    return select(texts, h=h, prompts=prompts)
+    keep = [k for part in every for k in part.keep or [np.ones(len(t), np.bool_) for t in part.tokens]]
+    return select(texts, h=h, prompts=prompts, keep=keep)

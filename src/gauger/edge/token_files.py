@@ -7,9 +7,9 @@ Plain, gzip and zstd are read, and ``-`` is standard input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gauger.edge.inputs import TruncatedError, pieces
 from gauger.edge.lines import BOM, blocks
 from gauger.errors import InputError
+from gauger.stats import BoolArray
 
 MAX_LINE_BYTES = 16 << 20  # at most 8 million tokens; one becomes some 40 bytes while its line is read
 MAX_FLAGS = 1 << 28
@@ -27,6 +28,7 @@ PART_TOKENS, PART_TEXTS = 1 << 22, 1 << 16
 TokenId = Annotated[int, Meta(ge=0, lt=1 << 32)]
 Flag = bool | Annotated[int, Meta(ge=0, le=1)]
 Tokens = NDArray[np.uint32]
+Encode = Callable[[str], Tokens]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,17 +37,22 @@ class Texts:
 
     Attributes:
         tokens: of each text, uint32[n]. prompts: the token ids that each answers, empty where the file has none.
-        prompted: how many have a prompt.
+        prompted: how many have a prompt. keep: of each text bool[n], False for tokens that a model without the mark was
+            too sure of; None where none is left out.
     """
 
     tokens: list[Tokens]
     prompts: list[Tokens]
     prompted: int
+    keep: list[BoolArray] | None = None
 
 
 class _Text(msgspec.Struct):
-    tokens: list[TokenId]
+    tokens: list[TokenId] | None = None
     prompt_tokens: list[TokenId] | None = None
+    text: Any = None  # looked at only where there are no tokens, as other fields are not
+    prompt: Any = None
+    entropy_nats: Any = None  # looked at only where it is asked for
 
 
 class _Flags(msgspec.Struct):
@@ -56,30 +63,86 @@ _TEXT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Text | list[TokenId])
 _FLAGS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Flags | list[Flag])
 
 
-def read_texts(source: str, *, part_tokens: int = PART_TOKENS, part_texts: int = PART_TEXTS) -> Iterator[Texts]:
+def read_texts(
+    source: str,
+    *,
+    encode: Encode | None = None,
+    least_entropy_nats: float = 0.0,
+    part_tokens: int = PART_TOKENS,
+    part_texts: int = PART_TEXTS,
+) -> Iterator[Texts]:
     """Texts of JSON lines, each ``{"tokens": [...], "prompt_tokens": [...]}`` (prompt optional) or a list of ids.
 
-    Gives at least one part: an empty one of an empty file. Other fields of a line are ignored.
+    With ``encode``, a line may have ``text`` and ``prompt`` in place of ids. Gives at least one part: an empty one of
+    an empty file. Other fields of a line are ignored.
 
     Args:
+        encode: the ids of a text, by the keys' tokenizer.
+        least_entropy_nats: leave out tokens whose ``entropy_nats``, of the line, is less: what a model without the mark
+            gave as the entropy of the choice. It must not come from a model that was marked when it was asked.
         part_tokens, part_texts: a part ends with the text that reaches one of them.
 
     Raises:
-        InputError: the file or a line cannot be read, or an id is no whole number from 0 to 2^32 - 1.
+        InputError: the file or a line cannot be read, an id is no whole number from 0 to 2^32 - 1, or a line lacks what
+            the arguments need.
     """
-    tokens, prompts, prompted, size, given = list[Tokens](), list[Tokens](), 0, 0, False
+    held, size, given = list[_Read](), 0, False
     for line, raw in _lines(source):
-        read = _decoded(_TEXT, raw, source, line)
-        text, prompt = (read, None) if isinstance(read, list) else (read.tokens, read.prompt_tokens)
-        tokens.append(np.array(text, np.uint32))
-        prompts.append(np.array(prompt or (), np.uint32))
-        prompted += prompt is not None
-        size += len(tokens[-1]) + len(prompts[-1])
-        if size >= part_tokens or len(tokens) >= part_texts:
-            yield Texts(tokens=tokens, prompts=prompts, prompted=prompted)
-            tokens, prompts, prompted, size, given = [], [], 0, 0, True
-    if tokens or not given:
-        yield Texts(tokens=tokens, prompts=prompts, prompted=prompted)
+        decoded = _decoded(_TEXT, raw, source, line)
+        row = _Text(tokens=decoded) if isinstance(decoded, list) else decoded
+        try:
+            held.append(_read(row, encode, least_entropy_nats))
+        except ValueError as error:
+            raise InputError(f"cannot be read: {error}", source=source, line=line) from None
+        size += len(held[-1].tokens) + len(held[-1].prompt if held[-1].prompt is not None else ())
+        if size >= part_tokens or len(held) >= part_texts:
+            yield _part(held, gated=least_entropy_nats > 0)
+            held, size, given = [], 0, True
+    if held or not given:
+        yield _part(held, gated=least_entropy_nats > 0)
+
+
+class _Read(NamedTuple):
+    tokens: Tokens
+    prompt: Tokens | None
+    keep: BoolArray
+
+
+def _read(row: _Text, encode: Encode | None, least_entropy_nats: float) -> _Read:
+    prompt = None if row.prompt_tokens is None else np.array(row.prompt_tokens, np.uint32)
+    if row.tokens is not None:
+        tokens = np.array(row.tokens, np.uint32)
+    elif not isinstance(row.text, str):
+        raise ValueError("it has neither `tokens` nor `text`")
+    elif encode is None:
+        raise ValueError("it is text, and marks lie on token ids: say --tokenizer-file")
+    else:
+        tokens = encode(row.text)
+        if prompt is None and isinstance(row.prompt, str):  # a quotation stands there by itself or after a blank
+            prompt = np.concatenate([encode(row.prompt), encode(f" {row.prompt}")])
+    return _Read(tokens, prompt, _sure(row.entropy_nats, len(tokens), least_entropy_nats))
+
+
+def _sure(entropy_nats: Any, n: int, least: float) -> BoolArray:
+    """Which of n tokens have at least this entropy."""
+    if least <= 0:
+        return np.ones(n, np.bool_)
+    try:
+        found = np.array(msgspec.convert(entropy_nats, list[float]))
+    except ValueError:
+        raise ValueError("`entropy_nats` is missing, or no list of numbers: each token needs one") from None
+    if len(found) != n or not (found >= 0).all():
+        raise ValueError(f"`entropy_nats` must hold a number of at least 0 for each of the {n:,} tokens")
+    return found >= least
+
+
+def _part(held: list[_Read], *, gated: bool) -> Texts:
+    return Texts(
+        tokens=[r.tokens for r in held],
+        prompts=[np.empty(0, np.uint32) if r.prompt is None else r.prompt for r in held],
+        prompted=sum(r.prompt is not None for r in held),
+        keep=[r.keep for r in held] if gated else None,
+    )
 
 
 def read_flags(source: str) -> NDArray[np.uint8]:

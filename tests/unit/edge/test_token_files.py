@@ -125,3 +125,36 @@ def test_a_file_that_is_cut_or_missing(tmp_path: Path) -> None:
     for source in (path, tmp_path, tmp_path / "none"):
         with pytest.raises(InputError, match=source.name):
             texts(source)
+
+
+def letters(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8).astype(np.uint32)
+
+
+def test_text_becomes_ids_where_there_is_a_tokenizer(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "ab", "prompt": "c"}\n{"tokens": [1], "text": 5, "prompt": "d"}\n{"text": ""}\n')
+    (part,) = read_texts(str(path), encode=letters)
+    assert [t.tolist() for t in part.tokens] == [[97, 98], [1], []]
+    assert [t.tolist() for t in part.prompts] == [[99, 32, 99], [], []]  # a quotation may follow a blank
+    assert part.prompted == 1
+    assert part.keep is None
+    with pytest.raises(InputError, match=r"t.jsonl:1: .*--tokenizer-file"):
+        list(read_texts(str(path)))
+
+
+def test_tokens_that_a_model_was_sure_of_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"tokens": [1, 2, 3], "entropy_nats": [0.5, 2, 0]}\n{"tokens": [], "entropy_nats": []}\n')
+    (part,) = read_texts(str(path), least_entropy_nats=0.5)
+    assert part.keep is not None
+    assert [k.tolist() for k in part.keep] == [[True, True, False], []]
+
+
+@pytest.mark.parametrize("field", ["", ', "entropy_nats": [1]', ', "entropy_nats": [1, -1]', ', "entropy_nats": "no"'])
+def test_a_line_without_its_entropies_is_refused(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"tokens": [1, 2]{field}}}\n')
+    with pytest.raises(InputError, match="entropy_nats"):
+        list(read_texts(str(path), least_entropy_nats=1.0))
+    assert len(next(read_texts(str(path))).tokens) == 1

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.materials import read_tokenizer
 from gauger.edge.commitments import read_contexts
+from gauger.edge.token_files import Encode
 from gauger.errors import ConfigError
 from gauger.watermark.keys import KeyContext
 from gauger.watermark.naming import scheme_named
@@ -27,6 +29,13 @@ TokenizerOfText = Annotated[
 ]
 SchemeOfText = Annotated[
     str | None, typer.Option(help="How the text was marked, where known; must be the keys' scheme.")
+]
+TokenizerFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The keys' tokenizer.json, for lines with `text` in place of ids.")
+]
+LeastEntropy = Annotated[
+    float,
+    typer.Option(min=0, metavar="NATS", help="Leave out tokens whose `entropy_nats`, of the line, is less than this."),
 ]
 Subject = Annotated[str | None, typer.Option(help="What the text is called in the evidence. Default: the file's name.")]
 Alpha = Annotated[float, typer.Option(help="The chance to find a mark where there is none, over all keys.")]
@@ -69,6 +78,16 @@ def common_scheme(contexts: Sequence[KeyContext], scheme_of_text: str | None, to
             "decode it, and encode it with the keys' tokenizer"
         )
     return scheme
+
+
+def encoder(path: Path | None, contexts: Sequence[KeyContext]) -> Encode | None:
+    """What turns text into the keys' token ids, where a tokenizer's file is given.
+
+    Raises:
+        ConfigError: the keys name another tokenizer by its digest. And what ``Tokenizer`` raises.
+    """
+    found = read_tokenizer(path, contexts[0].tokenizer)
+    return None if found is None else found.encode
 
 
 def checked_alpha(alpha: float) -> float:

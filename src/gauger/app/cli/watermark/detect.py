@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from gauger.app.cli.watermark.contexts import (
     Alpha,
     Contexts,
     Epoch,
+    LeastEntropy,
     Model,
     Party,
     SchemeName,
@@ -21,15 +23,17 @@ from gauger.app.cli.watermark.contexts import (
     Subject,
     Tenant,
     Tokenizer,
+    TokenizerFile,
     TokenizerOfText,
     checked_alpha,
     chosen,
     common_scheme,
+    encoder,
 )
 from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.judging import Verdict, judge
-from gauger.edge.token_files import read_texts
+from gauger.edge.token_files import Texts, read_texts
 from gauger.errors import ConfigError
 from gauger.model import Evidence, canonical_json, to_plain
 from gauger.watermark.keys import Key, derive
@@ -66,6 +70,8 @@ def detect(
     passphrase_fd: PassphraseFd = None,
     scheme_of_text: SchemeOfText = None,
     tokenizer_of_text: TokenizerOfText = None,
+    tokenizer_file: TokenizerFile = None,
+    least_entropy: LeastEntropy = 0.0,
     subject: Subject = None,
     alpha: Alpha = 1e-6,
     anytime: Annotated[
@@ -77,7 +83,8 @@ def detect(
     rule = Rule(checked_alpha(alpha), anytime, as_json)
     fields = (tenant, party, epoch, model, tokenizer, scheme)
     master, known = (key_file, master_env, passphrase_env, passphrase_fd), (scheme_of_text, tokenizer_of_text)
-    ours = any(option is not None for option in (contexts, *fields, *master, *known))
+    ours = any(option is not None for option in (contexts, *fields, *master, *known, tokenizer_file))
+    ours |= least_entropy > 0
     others = foreign is not None or foreign_config is not None
     if flags is not None:
         if gamma is None or tokens is not None or ours or others:
@@ -94,20 +101,20 @@ def detect(
     wanted = chosen(contexts, fields)
     read_with = common_scheme(wanted, *known)
     secret = read_master(*master)
-    return _detect_ours(tokens, [derive(secret, context) for context in wanted], read_with, subject, known[1], rule)
+    keys = [derive(secret, context) for context in wanted]
+    texts = read_texts(tokens, encode=encoder(tokenizer_file, wanted), least_entropy_nats=least_entropy)
+    return _detect_ours(texts, keys, read_with, subject or tokens, tokenizer_of_text or tokenizer_file, rule)
 
 
 def _detect_ours(
-    tokens: str, keys: list[Key], read_with: Scheme, subject: str | None, tokenizer: str | None, rule: Rule
+    texts: Iterable[Texts], keys: list[Key], read_with: Scheme, subject: str, known: object, rule: Rule
 ) -> int:
-    """Texts against keys of ours. Returns the exit code."""
-    verdict = judge(
-        read_texts(tokens), keys, read_with, subject=subject or tokens, alpha=rule.alpha, anytime=rule.anytime
-    )
+    """Texts against keys of ours; ``known``: what says whose ids they have. Returns the exit code."""
+    verdict = judge(texts, keys, read_with, subject=subject, alpha=rule.alpha, anytime=rule.anytime)
     if rule.as_json:
         print(canonical_json(_document(verdict, keys, rule)).decode())
     else:
-        _show(verdict, keys, rule, tokenizer_known=tokenizer is not None)
+        _show(verdict, keys, rule, tokenizer_known=known is not None)
     return int(verdict.found.any())
 
 

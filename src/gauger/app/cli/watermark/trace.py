@@ -10,12 +10,15 @@ import typer
 from gauger.app.cli.output import Output
 from gauger.app.cli.watermark import evidence_table
 from gauger.app.cli.watermark.contexts import (
+    LeastEntropy,
     SchemeOfText,
     Subject,
+    TokenizerFile,
     TokenizerOfText,
     checked_alpha,
     chosen,
     common_scheme,
+    encoder,
 )
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.judging import whole
@@ -35,6 +38,8 @@ def trace(
     passphrase_fd: PassphraseFd = None,
     scheme_of_text: SchemeOfText = None,
     tokenizer_of_text: TokenizerOfText = None,
+    tokenizer_file: TokenizerFile = None,
+    least_entropy: LeastEntropy = 0.0,
     subject: Subject = None,
     alpha: Annotated[float, typer.Option(help="The chance to accuse any innocent account.")] = 1e-6,
     decoys: Annotated[
@@ -50,7 +55,8 @@ def trace(
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
     keys = [derive(master, context) for context in wanted]
     unused = [derive(master, _decoy(wanted[0], k)) for k in range(decoys)]
-    selection = whole(read_texts(tokens), scheme.h)
+    texts = read_texts(tokens, encode=encoder(tokenizer_file, wanted), least_entropy_nats=least_entropy)
+    selection = whole(texts, scheme.h)
     found = trace_keys(selection, keys, scheme, subject=subject or tokens, alpha=alpha, decoys=unused)
     if as_json:
         print(canonical_json(_document(found, keys, alpha, decoys, top)).decode())
