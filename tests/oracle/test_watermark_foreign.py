@@ -455,6 +455,24 @@ def test_vllm_still_draws_so(width: int) -> None:
     assert ours.tolist() == mantissas.astype(int).tolist()
 
 
+@pytest.mark.peers
+@pytest.mark.parametrize("algorithm", ["gumbel", "dual_key_gumbel"])
+def test_what_vllm_marks_now_is_found(algorithm: str) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    theirs = pytest.importorskip("vllm.v1.watermarking", reason="vLLM 0.30 or later is not installed")
+    torch.manual_seed(3)
+    key = derived(42, b"key_b") if algorithm == "dual_key_gumbel" else 42
+    marker, text = theirs.GumbelWatermarker(key), [-1] * 4
+    for _ in range(90):
+        text.append(int(marker._sample_watermarked(torch.randn(1, 300), torch.tensor([text[-4:]])).token_ids))
+    found = [read(r, [text[4:]], subject="x") for r in KINDS["vllm-gumbel"](key=42, algorithm=algorithm).readers()]
+    assert [f.log10_e > 6 for f in found] == ([True] if len(found) == 1 else [False, True])
+    assert theirs.GumbelWatermarkDetector(key).detect(text[4:]).is_watermarked
+    padded = array([t % 2**32 for t in text])
+    ours = VllmGumbel(key=key).sums(padded, np.arange(4, len(text)))[1]
+    assert ours == pytest.approx(theirs.GumbelWatermarkDetector(key, deduplicate_contexts=False).detect(text[4:]).score)
+
+
 def package(kind: str, config: dict[str, Any]) -> Any:
     """The real thing: ``flags(text)`` by its own functions, ``marked(rows, n, mark=True)`` by its own sampling."""
     if kind == "markllm-kgw":

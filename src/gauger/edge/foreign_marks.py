@@ -76,9 +76,6 @@ class _VllmGumbel(msgspec.Struct, forbid_unknown_fields=True):
     deduplicate_contexts: str = "single_turn"
     deduplicate_contexts_max_history: int | None = None
     allow_target_only_watermarking: bool = False
-    sbw_scheme: str = ""
-    sbw_gamma: float = 0.5
-    sbw_delta: float = 2.0
 
     def readers(self) -> tuple[Reader, ...]:
         width = 4 if self.context_width is None else self.context_width
