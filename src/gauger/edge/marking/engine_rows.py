@@ -44,13 +44,13 @@ def decide(
         return logits
     chosen = [requests[k] for k in some]
     where = torch.tensor([rows[k] for k in some], device=logits.device)
-    ids, p = nucleus(logits[where], chosen, scaled=scaled)
+    ids, p = nucleus(logits.index_select(0, where), chosen, scaled=scaled)
     bent, after = bend(scheme, [r.turn for r in chosen], before[some], ids, p)
     u = np.array([r.rng.random() for r in chosen])
     reached = after.cumsum(-1)
     drawn = ids[np.arange(len(ids)), (reached > (u * reached[:, -1])[:, None]).argmax(-1)]
     where = where[torch.from_numpy(bent).to(where.device)]
-    logits[where] = -torch.inf
+    logits.index_fill_(0, where, -torch.inf)
     logits[where, torch.from_numpy(drawn[bent].astype(np.int64)).to(where.device)] = 0.0
     return logits
 

@@ -19,9 +19,15 @@ def candidates(logits: Tensor) -> tuple[Candidates, FloatArray]:
     Args:
         logits: float[rows, vocabulary]; -inf is a token that was dropped.
     """
-    widest = max(int(torch.isfinite(logits).sum(-1).max()), 1)
-    kept, ids = torch.topk(logits.float(), widest, dim=-1)
-    return to_candidates(ids, torch.softmax(kept, dim=-1))
+    kept = (logits > -torch.inf).nonzero()
+    left = logits[kept[:, 0], kept[:, 1]].double().cpu().numpy()
+    row, token = kept.cpu().numpy().T
+    count = np.bincount(row, minlength=len(logits))
+    place = np.arange(len(row)) - (count.cumsum() - count)[row]
+    ids, scores = np.zeros((len(logits), count.max()), np.uint32), np.full((len(logits), count.max()), -np.inf)
+    ids[row, place], scores[row, place] = token, left
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    return ids, p / p.sum(-1, keepdims=True)
 
 
 def to_candidates(ids: Tensor, p: Tensor) -> tuple[Candidates, FloatArray]:
@@ -33,10 +39,8 @@ def put(logits: Tensor, rows: NDArray[np.int64], ids: NDArray[Any], p: NDArray[A
     """Logits whose rows have probabilities p float[len(rows), k] at ids, and none elsewhere. A copy."""
     if not len(rows):
         return logits
-    changed = logits.clone()
-    log_p = torch.from_numpy(np.log(p, where=p > 0, out=np.full(p.shape, -np.inf))).to(logits)
-    where = torch.from_numpy(ids.astype(np.int64)).to(logits.device)
-    changed[torch.from_numpy(rows).to(logits.device)] = torch.full_like(logits[: len(rows)], -torch.inf).scatter(
-        -1, where, log_p
-    )
+    row, place = np.nonzero(p > 0)
+    changed = logits.index_fill(0, torch.from_numpy(rows).to(logits.device), -torch.inf)
+    where = (torch.from_numpy(rows[row]), torch.from_numpy(ids[row, place].astype(np.int64)))
+    changed[where[0].to(logits.device), where[1].to(logits.device)] = torch.from_numpy(np.log(p[row, place])).to(logits)
     return changed
