@@ -20,6 +20,7 @@ MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 pytestmark = [
     pytest.mark.models,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: pip install 'gauger[models]'"),
 ]
 

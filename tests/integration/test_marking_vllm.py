@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import math
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -502,6 +504,30 @@ def test_tokens_that_the_engine_keeps_to_itself_are_an_error(host: Host) -> None
     one.written += [5, -1]
     with pytest.raises(ConfigError, match="--logits-processors"):
         engine.step()
+
+
+def test_a_row_without_numbers_is_left_to_the_engine(host: Host) -> None:
+    engine, broken, one = FirstRunner(host), asked(host, "account:2"), asked(host, "account:1")
+    engine.change(new=[broken, one])
+    for _ in range(3):
+        engine.step()
+    for rows in (slice(1), slice(2)):
+        logits = torch.randn(2, VOCABULARY)
+        logits[rows] = torch.nan
+        after = engine.processor.apply(logits)
+        assert torch.isnan(after[rows]).all()
+        assert torch.isfinite(after[1]).sum() == (1 if rows.stop == 1 else 0)
+
+
+def test_the_how_tos_settings_and_classes_are_real(host: Host) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "mark-what-you-serve.md").read_text()
+    (settings,) = re.findall(r"```json\n(\{\"schema\".*?)```", page, re.DOTALL)
+    assert msgspec.json.decode(settings, type=Settings).scheme == "gumbel"
+    named = set(re.findall(r"gauger\.edge\.marking\.(\w+):(\w+)", page))
+    assert named == {("vllm", "Marking"), ("vllm_v2", "Marking")}
+    for module, name in named:
+        assert callable(getattr(importlib.import_module(f"gauger.edge.marking.{module}"), name).apply)
+    assert f'"{ARGUMENT}"' in page
 
 
 def test_drafts_are_refused(host: Host) -> None:

@@ -42,9 +42,11 @@ def decide(
     some = due([r.turn for r in requests], before)
     if not len(some):
         return logits
-    chosen = [requests[k] for k in some]
     where = torch.tensor([rows[k] for k in some], device=logits.device)
-    ids, p = nucleus(logits.index_select(0, where), chosen, scaled=scaled)
+    ids, p = nucleus(logits.index_select(0, where), [requests[k] for k in some], scaled=scaled)
+    sound = p.sum(-1) > 0  # a row of a fault, without one number in it, is the engine's to deal with
+    some, ids, p, where = some[sound], ids[sound], p[sound], where[torch.from_numpy(sound).to(where.device)]
+    chosen = [requests[k] for k in some]
     bent, after = bend(scheme, [r.turn for r in chosen], before[some], ids, p)
     u = np.array([r.rng.random() for r in chosen])
     reached = after.cumsum(-1)
@@ -69,7 +71,8 @@ def nucleus(logits: Tensor, requests: Sequence[Request], *, scaled: bool) -> tup
     heat = column([1.0 if scaled else a.temperature for a in ask])
     top_k, top_p = column([a.top_k if a.top_k > 0 else size for a in ask]), column([a.top_p for a in ask])
     least = column([0.0 if scaled else a.min_p for a in ask])
-    every, width = torch.softmax(logits.float() / heat.float(), -1), min(START, size)
+    every = torch.softmax(logits.float() / heat.float(), -1).nan_to_num(0.0)
+    width = min(START, size)
     while True:
         p, ids = torch.topk(every, width, dim=-1)
         p = p.double()
@@ -82,5 +85,5 @@ def nucleus(logits: Tensor, requests: Sequence[Request], *, scaled: bool) -> tup
         width = min(width * WIDER, size)
     total = torch.where(cut, reached, 1.0)
     p = torch.where(p.cumsum(-1) - p < top_p * total, p, 0.0)
-    kept = int((p > 0).sum(-1).max())
+    kept = max(int((p > 0).sum(-1).max()), 1)
     return to_candidates(ids[:, :kept], p[:, :kept])
