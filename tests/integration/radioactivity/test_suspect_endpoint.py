@@ -219,6 +219,9 @@ def test_a_plan_that_was_altered_by_a_byte_is_refused(gauger, files, server, spe
     data = Path("plan.json").read_bytes()
     code, _, err = gauger("plan", "plan.json", "--subject", "s", *files["asked"], *files["ours"], *files["key"])
     assert (code, "a plan is never replaced" in err, Path("plan.json").read_bytes()) == (2, True, data)
+    Path("plan.json").write_bytes(data.replace(b",", b", ", 1))
+    code, _, err = gauger("ask", "plan.json", "--answers", "said.jsonl", *files["asked"])
+    assert (code, "its form was changed" in err) == (2, True)
     for at in range(0, len(data) - 1, 29):
         swapped = bytes([data[at] ^ 1])
         Path("plan.json").write_bytes(data[:at] + swapped + data[at + 1 :])

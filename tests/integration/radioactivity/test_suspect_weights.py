@@ -135,7 +135,25 @@ def test_an_open_model_that_learnt_is_found(gauger, models, student: str, learnt
 def test_places_beyond_what_is_read_are_left_out(gauger, models) -> None:
     assert planned(gauger, models["ours"], "--open", "--looks", "40", "--longest", "6")[0] == 0
     (_, said) = ran(gauger, models["ours"])
-    assert 0 < said["evidence"]["n"] <= 40 * 3
+    seen, places = set[int](), 0
+    for row in map(json.loads, Path("served.jsonl").read_text().splitlines()):
+        for at, window in enumerate(row["tokens"][:-1], 1):
+            first, prompt = window not in seen, row["prompt_tokens"]
+            places += first and window not in prompt and len(prompt) + at <= 6
+            seen.add(window)
+    assert said["evidence"]["n"] == places > 0
+
+
+def test_other_outputs_than_the_plans_are_refused(gauger, models) -> None:
+    assert planned(gauger, models["ours"], "--open", "--looks", "40")[0] == 0
+    kept = Path("served.jsonl").read_text()
+    first, second, *rest = kept.splitlines(keepends=True)
+    for text in (second + first + "".join(rest), kept.replace('"prompt_tokens": [', '"prompt_tokens": [5, ', 1)):
+        Path("served.jsonl").write_text(text)
+        given = ["plan.json", "--answers", "read.jsonl", "--served", "served.jsonl"]
+        for verb, more in (("ask", ["--weights", str(models["ours"])]), ("judge", KEY)):
+            code, out, err = gauger(verb, *given, *more)
+            assert (code, out, "not the served outputs that the plan is for" in err) == (4, "", True)
 
 
 def test_predictions_are_the_models_own(models) -> None:
