@@ -87,3 +87,13 @@ def test_import_gauger_loads_nothing_heavy() -> None:
     code = f"import sys, gauger, gauger.model; print([m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_reader_of_marks_does_not_wait_for_the_scans_engines() -> None:
+    heavy = ("networkit", "ibis", "duckdb", "torch", "transformers", "sklearn")
+    code = (
+        "import sys; from gauger.app import cli; "
+        f"cli.run(['watermark', 'detect', '--help']); print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from gauger.errors import ConfigError, InputError
 from gauger.stats import ArrayLike, BoolArray, FloatArray
@@ -45,6 +44,8 @@ def bh(p: ArrayLike, alpha: float) -> Rejections:
     Guarantee: false discovery rate <= alpha.  Not claimed: the same under arbitrary dependence (use ``e_bh``).
     Source: Benjamini & Hochberg 1995; Benjamini & Yekutieli 2001.  Deviates: nothing (scipy does it).
     """
+    from scipy.stats import false_discovery_control  # noqa: PLC0415  # half a second, and few need it
+
     p = _p_values(p, alpha)
     return _at_or_below(p, false_discovery_control(p) <= alpha) if len(p) else _nothing(p, -np.inf)
 

@@ -28,7 +28,7 @@ def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int | None]]
         def command() -> int | None:
             return body()
 
-        monkeypatch.setitem(cli.VERBS, "try", command)
+        monkeypatch.setitem(cli.VERBS, "try", lambda: command)
         return cli.run(["try"])
 
     return go

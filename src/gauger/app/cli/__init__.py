@@ -17,17 +17,50 @@ import typer
 from typer.exceptions import TyperException
 
 import gauger
-from gauger.app.cli import demo, evaluate, scan, simulate, watermark
 from gauger.app.text import visible
 from gauger.errors import ConfigError, ExchangeError, GaugerError, InputError, UnsupportedError, VerifyError
 
 # A function is a command; a typer.Typer is a group of commands.
-VERBS: dict[str, Callable[..., int | None] | typer.Typer] = {
-    "scan": scan.scan,
-    "simulate": simulate.simulate,
-    "demo": demo.demo,
-    "evaluate": evaluate.app,
-    "watermark": watermark.app,
+Verb = Callable[..., int | None] | typer.Typer
+
+
+def _scan() -> Verb:
+    from gauger.app.cli import scan  # noqa: PLC0415
+
+    return scan.scan
+
+
+def _simulate() -> Verb:
+    from gauger.app.cli import simulate  # noqa: PLC0415
+
+    return simulate.simulate
+
+
+def _demo() -> Verb:
+    from gauger.app.cli import demo  # noqa: PLC0415
+
+    return demo.demo
+
+
+def _evaluate() -> Verb:
+    from gauger.app.cli import evaluate  # noqa: PLC0415
+
+    return evaluate.app
+
+
+def _watermark() -> Verb:
+    from gauger.app.cli import watermark  # noqa: PLC0415
+
+    return watermark.app
+
+
+# Of a verb only what it needs is loaded: a scan's engines take a second that a key's reader would wait for.
+VERBS: dict[str, Callable[[], Verb]] = {
+    "scan": _scan,
+    "simulate": _simulate,
+    "demo": _demo,
+    "evaluate": _evaluate,
+    "watermark": _watermark,
 }
 
 CODES: dict[type[Exception], int] = {
@@ -50,8 +83,9 @@ def main() -> None:
 def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     try:
-        with program().make_context("gauger", list(args)) as context:
-            code = program().invoke(context)
+        command = program(args)
+        with command.make_context("gauger", list(args)) as context:
+            code = command.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered must not fail again when the interpreter flushes it at exit.
@@ -66,11 +100,12 @@ def run(args: Sequence[str]) -> int:
     return int(code or 0)
 
 
-def program() -> Any:
-    """The typer command made of ``VERBS``."""
+def program(args: Sequence[str] = ()) -> Any:
+    """The typer command made of ``VERBS``, or of the one that the arguments begin with."""
     app = typer.Typer(name="gauger", add_completion=False, rich_markup_mode=None)
     app.callback(invoke_without_command=True)(_options)
-    for name, verb in VERBS.items():
+    for name in args[:1] if args and args[0] in VERBS else VERBS:
+        verb = VERBS[name]()
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:

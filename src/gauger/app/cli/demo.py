@@ -9,7 +9,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gauger.app.cli.scan import say, show
+from gauger.app.cli.output import say
+from gauger.app.cli.scan import show
 from gauger.app.evaluation import evaluate_scan
 from gauger.app.options import ScanOptions
 from gauger.app.scanning import scan as run_scan

@@ -1,10 +1,13 @@
-"""The console that verbs write their results to."""
+"""Where verbs write their results and their progress."""
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 from rich.console import Console
+
+from gauger.app.text import visible
 
 WIDTH = 140  # where stdout is no terminal: a table in a file or a pipe is not folded to 80 columns
 
@@ -19,3 +22,8 @@ class Output(Console):
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(f"gauger: {visible(text)}", file=sys.stderr, flush=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gauger.app.cli.output import Output
+from gauger.app.cli.output import Output, say
 from gauger.app.options import ScanOptions
 from gauger.app.report import summary_table
 from gauger.app.scanning import scan as run_scan
-from gauger.app.text import visible
 from gauger.edge.formats import NAMES
 from gauger.model import canonical_json
 
@@ -63,11 +61,6 @@ def scan(
     body = run_scan(options, created=datetime.now(UTC), progress=say)
     show(body, out, as_json=as_json)
     return int(bool(body["campaigns"] or body["solo"]))
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(f"gauger: {visible(text)}", file=sys.stderr, flush=True)
 
 
 def show(body: dict[str, Any], out: Path, *, as_json: bool = False) -> None:

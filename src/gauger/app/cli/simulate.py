@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gauger.app.cli.scan import say
+from gauger.app.cli.output import say
 from gauger.detect.simulate import PRESETS
 from gauger.detect.simulate import simulate as play
 from gauger.edge.worlds import write_bulk, write_world

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gauger.app.cli.scan import say
+from gauger.app.cli.output import say
 from gauger.app.cli.watermark.contexts import Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.edge.marking.local_model import LocalModel, Sampling

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from gauger.app.asking import ask_until
-from gauger.app.cli.scan import say
+from gauger.app.cli.output import say
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
     ApiKeyEnv,

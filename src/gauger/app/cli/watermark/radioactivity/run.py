@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gauger.app.asking import ask_until, follow
-from gauger.app.cli.scan import say
+from gauger.app.cli.output import say
 from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.cli.watermark.radioactivity.ask import reach
