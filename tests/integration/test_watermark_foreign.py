@@ -70,7 +70,8 @@ def test_copies_count_once_and_prompts_do_not(detect: Detect) -> None:
 def test_two_keys_are_two_results(detect: Detect) -> None:
     code, out, _ = detect("vllm-gumbel", {"key": 42, "algorithm": "dual_key_gumbel"}, LEFT["texts"], "--json")
     said = json.loads(out)
-    assert (code, said["keys"], [r["evidence"]["params"]["key_name"] for r in said["results"]]) == (0, 2, ["key_a", "key_b"])
+    names = [result["evidence"]["params"]["key_name"] for result in said["results"]]
+    assert (code, said["keys"], names) == (0, 2, ["key_a", "key_b"])
     assert detect("vllm-gumbel", {"key": 42, "context_width": None}, [[1, 2]])[:2][1].count("nothing to score") == 1
 
 
