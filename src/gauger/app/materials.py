@@ -41,7 +41,7 @@ def read_served(source: str, tokenizer: Tokenizer | None) -> tuple[list[Tokens],
     Raises:
         InputError: the file cannot be read, has no output, or has ids that the keys' tokenizer does not.
     """
-    parts = list(read_texts(source))
+    parts = list(read_texts(source, encode=None if tokenizer is None else tokenizer.encode))
     texts, prompts = [t for part in parts for t in part.tokens], [p for part in parts for p in part.prompts]
     if not any(len(text) for text in texts):
         raise InputError("no served outputs: write their token ids, one output a line", source=source)

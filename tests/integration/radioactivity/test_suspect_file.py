@@ -57,6 +57,17 @@ def test_ids_of_the_keys_tokenizer_need_no_tokenizer(gauger, files, speakers) ->
     assert (code, "the plan fixed no tokenizer" in err) == (2, True)
 
 
+def test_served_outputs_may_be_text(gauger, files) -> None:
+    planned(gauger, files)
+    served = [json.loads(line)["tokens"] for line in Path("served.jsonl").read_text().splitlines()]
+    texts = (json.dumps({"text": " ".join(f"w{k}" for k in tokens)}) + "\n" for tokens in served)
+    Path("served.jsonl").write_text("".join(texts))
+    first = json.loads(Path("plan.json").read_text())
+    Path("plan.json").unlink()
+    planned(gauger, files)
+    assert json.loads(Path("plan.json").read_text())["served"] == first["served"]
+
+
 def test_ids_that_the_keys_tokenizer_does_not_have(gauger, files, speakers) -> None:
     planned(gauger, files)
     found = rows(speakers["marked"])

@@ -225,9 +225,9 @@ def test_text_in_the_journal_of_an_open_plan_is_refused(gauger, models) -> None:
 
 @pytest.mark.parametrize(("student", "learnt"), [("ours", True), ("theirs", False)])
 def test_a_local_model_that_answers(gauger, models, student: str, learnt: bool) -> None:
-    Path("prompts.jsonl").write_text("".join(f'{{"prompt": "w{k} w{k + 1}"}}\n' for k in range(60)))
+    Path("prompts.jsonl").write_text("".join(f'{{"prompt": "w{k} w{k + 1}"}}\n' for k in range(32)))
     asked = ["--prompts", "prompts.jsonl", "--tokenizer-file", str(models["fresh"] / "tokenizer.json")]
-    more = ["--looks", "30,60", "--max-tokens", "20"]
+    more = ["--looks", "8,16,32", "--max-tokens", "16"]
     assert planned(gauger, models[student], *asked, *more)[0] == 0
     code, said = ran(gauger, models[student], *asked)
     assert (code, said["crossed"], said["mode"]) == (int(learnt), learnt, "closed")

@@ -153,4 +153,4 @@ def _show(fixed: Plan, out: Path, *, as_json: bool) -> None:
     print(f"{fixed.digest} is the digest of the plan in {out}.")
     print("Log it where somebody else dates it, before the suspect is asked; after that it proves nothing.")
     times = ", ".join(f"{n:,}" for n in fixed.looks)
-    print(f"{len(fixed.keys):,} keys; looks after {times} answers; alpha {fixed.alpha:g}")
+    print(f"Keys: {len(fixed.keys):,}; looks after {times} answers; alpha {fixed.alpha:g}")
