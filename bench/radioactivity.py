@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from radioactivity_lab.drawing import draw
-from radioactivity_lab.judging import closed, open_path, path, readings
+from radioactivity_lab.judging import closed, keep_common, open_path, path, readings
 from radioactivity_lab.merging import merged, ours, pairs
 from radioactivity_lab.student import Course, ask
 from radioactivity_lab.summary import summary
@@ -35,14 +35,19 @@ from gauger.stats.tails import clopper_pearson
 from gauger.watermark.corpus import Selection
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
-from gauger.watermark.served import served
+from gauger.watermark.served import keep_served, served
 
-LENGTH, SCHEME = PROMPT + ANSWER, "gumbel:h=2"
+LENGTH, SCHEME, COMMON = PROMPT + ANSWER, "gumbel:h=2", 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much of everything. read: served outputs that open mode reads at most; null_*: of the error rates."""
+    """How much of everything.
+
+    Attributes:
+        read: served outputs that open mode reads at most. null_*: of the error rates.
+        common: how often unmarked text holds a window that the third filter keeps; 0 for no such filter.
+    """
 
     words: int = 1000
     base: int = 24_000
@@ -56,6 +61,7 @@ class Size:
     null_asked: int = 256
     null_open: int = 20
     wrong_keys: int = 200
+    common: int = 0
 
 
 SIZES = {
@@ -177,10 +183,15 @@ class Lab:
         asked = prompts(self.world, self.size.asked, np.random.default_rng([6, seed]))
         raw = ask(course.student, asked, ANSWER, seed)
         texts = ours(raw, self.table, ANSWER) if cell.merged else list(raw)
-        windows = served(list(said[:, PROMPT:]), h=scheme.h)
+        keep = keep_served(texts, served(list(said[:, PROMPT:]), h=scheme.h))
+        filters: dict[str, Any] = {"filtered": keep, "unfiltered": None}
+        if self.size.common:
+            plain = self.unmarked(self.size.records, np.random.default_rng(11))
+            common = keep_common(texts, plain, scheme.h, self.size.common)
+            filters["common"] = [a & b for a, b in zip(keep, common, strict=True)]
         result: dict[str, Any] = {}
-        for name, filtered in (("filtered", windows), ("unfiltered", None)):
-            chosen, ends, looks = closed(texts, asked, filtered, scheme.h, first=16)
+        for name, filtered in filters.items():
+            chosen, ends, looks = closed(texts, asked, filtered, scheme.h)
             found = path(chosen, ends, secret, scheme, every=False)
             scored = np.searchsorted(chosen.at, ends).tolist()
             result[name] = {"scored": scored, "log10_e": found.at_looks(), "planned": found.planned()}
@@ -233,11 +244,12 @@ def innocent_closed(lab: Lab) -> dict[str, Any]:
     highest: dict[str, list[float]] = {name: [] for name in names}
     for seed, (_, prompts_, raw) in lab.innocent.items():
         asked, texts = prompts_[: size.null_asked], list(raw[: size.null_asked])
-        whole, ends, _ = closed(texts, asked, None, scheme.h, first=16)
+        whole, ends, _ = closed(texts, asked, None, scheme.h)
         for k in range(size.null_keys):
             secret = key(f"null:{seed}:{k}").secret
             said = lab.marked(size.null_served, secret, rng)
-            chosen, _, _ = closed(texts, asked, served(list(said[:, PROMPT:]), h=scheme.h), scheme.h, first=16)
+            keep = keep_served(texts, served(list(said[:, PROMPT:]), h=scheme.h))
+            chosen, _, _ = closed(texts, asked, keep, scheme.h)
             found = [*highest_of(chosen, ends, secret, scheme), highest_of(whole, ends, secret, scheme)[0]]
             for name, value in zip(highest, found, strict=True):
                 highest[name].append(value)
@@ -265,7 +277,8 @@ def wrong_keys(lab: Lab) -> dict[str, Any]:
     scheme, names = scheme_named(SCHEME), ("closed, any time", "closed, planned looks", "closed, at the end")
     highest: dict[str, list[float]] = {}
     for seed, (course, asked, raw, said) in lab.guilty.items():
-        chosen, ends, _ = closed(list(raw), asked, served(list(said[:, PROMPT:]), h=scheme.h), scheme.h, first=16)
+        keep = keep_served(list(raw), served(list(said[:, PROMPT:]), h=scheme.h))
+        chosen, ends, _ = closed(list(raw), asked, keep, scheme.h)
         found, of = readings(course.student, lab.base(False).student, said[: lab.size.null_served], scheme.h)
         for k in range(lab.size.wrong_keys):
             secret = key(f"wrong:{seed}:{k}").secret
@@ -294,6 +307,14 @@ def facts(lab: Lab) -> dict[str, Any]:
     }
 
 
+def patience(lab: Lab) -> list[dict[str, Any]]:
+    """Students of little marked text, asked four times as much; scored also where windows are served *and* common."""
+    rows: list[dict[str, Any]] = []
+    size = replace(lab.size, asked=4 * lab.size.asked, common=COMMON)
+    cells(replace(lab, size=size), [Cell(share=0.1)], rows)
+    return rows
+
+
 PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "facts": facts,
     "curve": CURVE,
@@ -301,15 +322,16 @@ PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "innocent_open": innocent_open,
     "wrong_keys": wrong_keys,
     "others": EVASIONS + SCHEMES,
+    "patience": patience,
 }
 
 
-def measure(lab: Lab, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """All parts, in order; what there is by then is saved after each student."""
+def measure(lab: Lab, parts: Sequence[str], save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Parts, in order; what there is by then is saved after each student."""
     report: dict[str, Any] = {"size": asdict(lab.size), "seconds": {}, "cpu_seconds": {}}
     lab.save = lambda: save(report)
-    for name, part in PARTS.items():
-        wall, cpu = time.monotonic(), time.process_time()
+    for name in parts:
+        part, wall, cpu = PARTS[name], time.monotonic(), time.process_time()
         if callable(part):
             report[name] = part(lab)
         else:
@@ -317,7 +339,7 @@ def measure(lab: Lab, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         report["seconds"][name] = round(time.monotonic() - wall, 1)
         report["cpu_seconds"][name] = round(time.process_time() - cpu, 1)
         lab.save()
-    report["summary"] = summary([*report["curve"], *report["others"]])
+    report["summary"] = {name: summary(report[name]) for name in ("curve", "others", "patience") if name in parts}
     return report
 
 
@@ -325,6 +347,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", choices=SIZES, default="full")
     parser.add_argument("--seeds", type=int, help="students of each kind")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=list(PARTS), help="error rates need curve")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--images", type=Path, help="folder to draw the curves into, as SVG")
     args = parser.parse_args()
@@ -335,9 +358,9 @@ def main() -> None:
         if args.out:
             args.out.write_text(json.dumps(report) + "\n")
 
-    report = measure(Lab(replace(size, seeds=args.seeds or size.seeds)), save)
+    report = measure(Lab(replace(size, seeds=args.seeds or size.seeds)), args.parts, save)
     save(report)
-    if args.images:
+    if args.images and "curve" in report:
         draw(report["curve"], args.images)
     print(json.dumps(report))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gauger.stats import FloatArray
+from gauger.stats import BoolArray, FloatArray
 from gauger.stats.merging import Looks, Merged
 from gauger.watermark import reading
 from gauger.watermark.corpus import Selection, select
@@ -17,7 +17,7 @@ from gauger.watermark.detection import log_e, values
 from gauger.watermark.radioactivity import doubling
 from gauger.watermark.reading import Reading
 from gauger.watermark.schemes import Scheme
-from gauger.watermark.served import Served, keep_served, reading_places
+from gauger.watermark.served import reading_places
 from radioactivity_lab.student import Student, read
 from radioactivity_lab.teacher import PROMPT, Tokens
 
@@ -62,14 +62,25 @@ def path(chosen: Selection, ends: Sequence[int], secret: bytes, scheme: Scheme, 
 
 
 def closed(
-    texts: Sequence[Tokens], asked: Tokens, windows: Served | None, h: int, first: int
+    texts: Sequence[Tokens], asked: Tokens, keep: Sequence[BoolArray] | None, h: int, first: int = 16
 ) -> tuple[Selection, list[int], tuple[int, ...]]:
-    """Tokens to score, the looks' places among the tokens, and the looks in answers; filtered if there are windows."""
+    """Tokens to score among those kept, the looks' places among all tokens, and the looks in answers."""
     looks = doubling(len(texts), first=first)
-    keep = None if windows is None else keep_served(texts, windows)
     chosen = select(texts, h=h, prompts=list(asked), keep=keep)
     ends = np.cumsum([len(t) for t in texts])
     return chosen, [int(ends[k - 1]) for k in looks], looks
+
+
+def keep_common(texts: Sequence[Tokens], plain: Tokens, h: int, least: int) -> list[BoolArray]:
+    """Masks of the tokens whose window stands at least so often in unmarked answers: a rule that knows no key."""
+    scale = (int(plain.max()) + 1) ** np.arange(h)
+
+    def codes(text: Tokens) -> NDArray[np.int64]:
+        return np.lib.stride_tricks.sliding_window_view(text, h, axis=-1)[..., :-1, :] @ scale
+
+    windows, counts = np.unique(codes(plain[:, PROMPT:]), return_counts=True)
+    common = windows[counts >= least]
+    return [np.concatenate([np.zeros(min(h, len(t)), np.bool_), np.isin(codes(t), common)]) for t in texts]
 
 
 def readings(student: Student, base: Student, said: Tokens, h: int) -> tuple[Weights, NDArray[np.int64]]:

@@ -19,14 +19,14 @@ sys.path.insert(0, str(BENCH))
 
 import radioactivity as bench  # noqa: E402
 from radioactivity_lab.drawing import draw  # noqa: E402
-from radioactivity_lab.judging import closed, open_path, path, readings  # noqa: E402
+from radioactivity_lab.judging import closed, keep_common, open_path, path, readings  # noqa: E402
 from radioactivity_lab.merging import merged, ours, pairs  # noqa: E402
 from radioactivity_lab.student import ask  # noqa: E402
 from radioactivity_lab.teacher import ANSWER, PROMPT, paraphrased, prompts, teacher  # noqa: E402
 
 from gauger.watermark.naming import scheme_named  # noqa: E402
 from gauger.watermark.radioactivity import Closed, Opened, Plan  # noqa: E402
-from gauger.watermark.served import served  # noqa: E402
+from gauger.watermark.served import keep_served, served  # noqa: E402
 
 SCHEME = scheme_named(bench.SCHEME)
 TAUGHT = bench.Cell(share=1.0, epochs=(6.0,))
@@ -61,7 +61,7 @@ def test_the_experiment_counts_as_the_program_does(lab: bench.Lab) -> None:
     course.study(said, 4)
     texts = list(ask(course.student, asked, ANSWER, 3))
 
-    chosen, ends, looks = closed(texts, asked, windows, SCHEME.h, first=16)
+    chosen, ends, looks = closed(texts, asked, keep_served(texts, windows), SCHEME.h)
     found = path(chosen, ends, key.secret, SCHEME, every=False)
     assert found.at_looks() == path(chosen, ends, key.secret, SCHEME, every=True).at_looks()
     judge = Closed(plan("closed", key, looks, windows.digest), [key], windows)
@@ -94,6 +94,13 @@ def test_a_paraphrase_changes_the_share_that_it_says(lab: bench.Lab) -> None:
     assert np.mean(other[:, PROMPT:] != said[:, PROMPT:]) == pytest.approx(0.3, abs=0.025)  # 5 s.d.
 
 
+def test_common_windows_are_those_that_unmarked_text_repeats() -> None:
+    plain = np.array([[0] * PROMPT + [1, 2, 3, 1, 2, 4], [0] * PROMPT + [2, 1, 2, 9, 9, 9]])
+    text = np.array([1, 2, 3, 2, 1, 2, 5])
+    assert keep_common([text], plain, 2, 3)[0].tolist() == [False, False, True, False, False, False, True]
+    assert keep_common([text], plain, 2, 4)[0].sum() == 0
+
+
 def test_text_of_another_tokenizer_comes_back_whole(lab: bench.Lab) -> None:
     said = lab.unmarked(40, np.random.default_rng(6))
     table = pairs(said, 20, 100)
@@ -120,7 +127,7 @@ def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, BENCH / "radioactivity.py", "--scale", "small", "--out", file, "--images", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
     report = json.loads(file.read_text())
-    assert len(report["summary"]) == 6 + 2 + 3 + len(bench.EVASIONS) + len(bench.SCHEMES)
+    assert [len(kinds) for kinds in report["summary"].values()] == [6 + 2 + 3, len(bench.EVASIONS + bench.SCHEMES), 1]
     assert report["innocent_closed"]["filtered, planned looks"]["paths"] == 20
     for name in ("closed", "open"):
         picture = ElementTree.parse(tmp_path / f"radioactivity-{name}.svg").getroot()  # noqa: S314
