@@ -176,6 +176,7 @@ class Judgement:
     def _merged(self) -> Merged:
         """The mean over keys, against the null that all of theirs are true."""
         null = f"{self.plan.subject} did not learn from text that was marked with any of {len(self.keys)} keys"
+        null = null if len(self.keys) > 1 else self._null(0)
         each = [look.merged.log_e if look.merged else -math.inf for look in self.looks]
         shares = [Merged(null=null, kind="exact", log_e=e) for e in each]
         return mean(shares, [1 / len(shares)] * len(shares))

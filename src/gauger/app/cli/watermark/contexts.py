@@ -31,7 +31,8 @@ SchemeOfText = Annotated[
     str | None, typer.Option(help="How the text was marked, where known; must be the keys' scheme.")
 ]
 TokenizerFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The keys' tokenizer.json, for lines with `text` in place of ids.")
+    Path | None,
+    typer.Option(metavar="FILE", help="tokenizer.json of the keys' tokenizer, where there is text in place of ids."),
 ]
 LeastEntropy = Annotated[
     float,

@@ -12,7 +12,17 @@ from rich.text import Text
 from gauger.app.asking import Trial, closed_trial, follow, opened_trial
 from gauger.app.cli.output import Output
 from gauger.app.cli.watermark import evidence_table
-from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
+from gauger.app.cli.watermark.contexts import (
+    Contexts,
+    Epoch,
+    Model,
+    Party,
+    SchemeName,
+    Tenant,
+    Tokenizer,
+    TokenizerFile,
+    chosen,
+)
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
@@ -21,7 +31,6 @@ from gauger.app.cli.watermark.radioactivity.options import (
     PlanFile,
     Prompts,
     ServedOutputs,
-    TokenizerFile,
 )
 from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_windows
 from gauger.app.text import visible

@@ -18,7 +18,6 @@ Prompts = Annotated[
 ServedOutputs = Annotated[
     str | None, typer.Option("--served", metavar="FILE", help="What we served, as token ids, one JSON line each.")
 ]
-TokenizerFile = Annotated[Path | None, typer.Option(help="tokenizer.json of the keys' tokenizer.")]
 Digest = Annotated[str | None, typer.Option(help="The plan's digest as it was logged; another plan is refused.")]
 ResponsesFile = Annotated[
     str | None, typer.Option("--responses", metavar="FILE", help='Answers of others: {"id": "...", "text": "..."}.')

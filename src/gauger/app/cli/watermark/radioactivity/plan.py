@@ -16,6 +16,7 @@ from gauger.app.cli.watermark.contexts import (
     SchemeName,
     Tenant,
     Tokenizer,
+    TokenizerFile,
     checked_alpha,
     chosen,
     common_scheme,
@@ -26,7 +27,6 @@ from gauger.app.cli.watermark.radioactivity.options import (
     Prompts,
     Reference,
     ServedOutputs,
-    TokenizerFile,
     Weights,
 )
 from gauger.app.planning import Wish, closed_questions, committed_root, open_questions

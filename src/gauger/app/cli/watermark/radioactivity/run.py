@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from gauger.app.asking import ask_until, follow
 from gauger.app.cli.output import say
-from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
+from gauger.app.cli.watermark.contexts import (
+    Contexts,
+    Epoch,
+    Model,
+    Party,
+    SchemeName,
+    Tenant,
+    Tokenizer,
+    TokenizerFile,
+    chosen,
+)
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.cli.watermark.radioactivity.ask import reach
 from gauger.app.cli.watermark.radioactivity.judge import keys_of, show, trial_of
@@ -22,7 +32,6 @@ from gauger.app.cli.watermark.radioactivity.options import (
     ServedOutputs,
     SkipRefused,
     Timeout,
-    TokenizerFile,
     Weights,
 )
 from gauger.app.reaching import Way
