@@ -14,6 +14,7 @@ import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -59,7 +60,7 @@ class Size:
     null_keys: int = 400
     null_served: int = 200
     null_asked: int = 256
-    null_open: int = 20
+    null_open: int = 100
     wrong_keys: int = 200
     common: int = 0
 
@@ -237,12 +238,20 @@ def highest_of(chosen: Selection, ends: Sequence[int], secret: bytes, scheme: An
     return found.highest(), found.planned()[-1], found.at_looks()[-1]
 
 
+def taught(lab: Lab, cell: Cell, kept: dict[int, Any]) -> dict[int, Any]:
+    """Students that ``Lab.judge`` kept; they are taught now where the curve was left out."""
+    for seed in range(lab.size.seeds):
+        if seed not in kept:
+            deque(lab.run(cell, seed), maxlen=0)
+    return kept
+
+
 def innocent_closed(lab: Lab) -> dict[str, Any]:
     """Students of no marked text, judged under keys that each served a corpus of its own, which makes the filter."""
     scheme, size, rng = scheme_named(SCHEME), lab.size, np.random.default_rng(7)
     names = ("filtered, any time", "filtered, planned looks", "filtered, at the end", "unfiltered, any time")
     highest: dict[str, list[float]] = {name: [] for name in names}
-    for seed, (_, prompts_, raw) in lab.innocent.items():
+    for seed, (_, prompts_, raw) in taught(lab, INNOCENT, lab.innocent).items():
         asked, texts = prompts_[: size.null_asked], list(raw[: size.null_asked])
         whole, ends, _ = closed(texts, asked, None, scheme.h)
         for k in range(size.null_keys):
@@ -262,7 +271,7 @@ def innocent_open(lab: Lab) -> dict[str, Any]:
     scheme, size, rng = scheme_named(SCHEME), lab.size, np.random.default_rng(8)
     highest: dict[str, list[float]] = {}
     n = size.null_served // 2
-    for seed, (course, _, _) in lab.innocent.items():
+    for seed, (course, _, _) in taught(lab, INNOCENT, lab.innocent).items():
         for k in range(size.null_open):
             secret = key(f"null-open:{seed}:{k}").secret
             said = lab.marked(n, secret, rng)
@@ -276,7 +285,7 @@ def wrong_keys(lab: Lab) -> dict[str, Any]:
     """Students of marked text alone, judged under keys that were never used."""
     scheme, names = scheme_named(SCHEME), ("closed, any time", "closed, planned looks", "closed, at the end")
     highest: dict[str, list[float]] = {}
-    for seed, (course, asked, raw, said) in lab.guilty.items():
+    for seed, (course, asked, raw, said) in taught(lab, GUILTY, lab.guilty).items():
         keep = keep_served(list(raw), served(list(said[:, PROMPT:]), h=scheme.h))
         chosen, ends, _ = closed(list(raw), asked, keep, scheme.h)
         found, of = readings(course.student, lab.base(False).student, said[: lab.size.null_served], scheme.h)
@@ -347,7 +356,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", choices=SIZES, default="full")
     parser.add_argument("--seeds", type=int, help="students of each kind")
-    parser.add_argument("--parts", choices=PARTS, nargs="+", default=list(PARTS), help="error rates need curve")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--images", type=Path, help="folder to draw the curves into, as SVG")
     args = parser.parse_args()
