@@ -11,7 +11,7 @@ import numpy as np
 
 COLOURS = {0.0: "#777777", 0.05: "#0072b2", 0.1: "#009e73", 0.25: "#e69f00", 1.0: "#d55e00"}
 TICKS = (-2, 0, 1, 2, 3, 6, 10, 30, 100, 300)
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 680, 400, 70, 20, 120, 50
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 680, 400, 70, 32, 120, 50
 SPREAD = (np.min, np.median, np.max)
 Curve = tuple[str, str, Sequence[int], list[list[float]]]
 
@@ -50,7 +50,8 @@ def picture(curves: list[Curve], across: str) -> str:
         parts.append(text(LEFT - 8, y(tick) + 4, str(tick), "end"))
     for n in sorted({n for c in curves for n in c[2]}):
         parts.append(f'<path d="M{x(n):.1f} {HEIGHT - BOTTOM}v5" stroke="#888"/>')
-        parts.append(text(x(n), HEIGHT - BOTTOM + 18, f"{n:,}", "middle"))
+        if n == most or x(most) - x(n) > 40:
+            parts.append(text(x(n), HEIGHT - BOTTOM + 18, f"{n:,}", "middle"))
     for name, colour, at, seeds in curves:
         below, middle, above = ([(n, float(v)) for n, v in zip(at, f(seeds, 0), strict=True)] for f in SPREAD)
         band, line = ([f"{x(n):.1f},{y(v):.1f}" for n, v in part] for part in (above + below[::-1], middle))
@@ -58,7 +59,7 @@ def picture(curves: list[Curve], across: str) -> str:
         parts.append(f'<polyline points="{" ".join(line)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(text(x(at[-1]) + 6, y(middle[-1][1]) + 4, f"{name} marked", "start", colour))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, across, "middle"))
-    parts.append(text(14, TOP - 6, "log10 e", "start"))
+    parts.append(text(LEFT - 8, TOP - 16, "log10 e", "end"))
     head = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
     return "\n".join([f'<svg {head} font-family="sans-serif" font-size="12">', *parts, "</svg>", ""])
 
