@@ -54,6 +54,12 @@ def _watermark() -> Verb:
     return watermark.app
 
 
+def _lineage() -> Verb:
+    from gauger.app.cli import lineage  # noqa: PLC0415
+
+    return lineage.app
+
+
 # Of a verb only what it needs is loaded: a scan's engines take a second that a key's reader would wait for.
 VERBS: dict[str, Callable[[], Verb]] = {
     "scan": _scan,
@@ -61,6 +67,7 @@ VERBS: dict[str, Callable[[], Verb]] = {
     "demo": _demo,
     "evaluate": _evaluate,
     "watermark": _watermark,
+    "lineage": _lineage,
 }
 
 CODES: dict[type[Exception], int] = {

@@ -1,0 +1,201 @@
+"""Behaviour against known lineages: ``python bench/lineage_behaviour.py FOLDER --out FILE.json``.
+
+FOLDER has responses.parquet, models.csv, pairs.csv (kind, parent_or_teacher, child_or_student) and time_impossible.csv
+(candidate_teacher, suspect). Nothing is fitted, and the p-value of a pair rests on no pair of its two families, so all
+figures are of clusters left out. Intervals resample clusters: of positives the parent or teacher, of nulls the pair of
+makers. ``--scale 0.05`` is the smoke run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gauger.app.lineage import Compared, compare
+from gauger.edge.lineage.responses import read_responses
+from gauger.edge.lineage.tables import read_pairs, read_population
+from gauger.lineage import calibration, likeness, population
+from gauger.lineage.population import Origin
+from gauger.lineage.verdicts import verdicts
+from gauger.stats import BoolArray, FloatArray, IntArray, bootstrap
+from gauger.stats.tails import clopper_pearson
+
+KINDS = ("parent-child", "sibling", "distilled", "distilled-multi-teacher")
+ALPHA = 0.01
+
+
+def auroc(positive: FloatArray, null: FloatArray, wp: FloatArray, wn: FloatArray) -> float:
+    """Weighted share of (positive, null) couples in the right order, ties half."""
+    order = np.argsort(null)
+    total = np.concatenate([[0.0], np.cumsum(wn[order])])
+    left, right = (total[np.searchsorted(null[order], positive, side=side)] for side in ("left", "right"))
+    return float((wp * (left + right) / 2).sum() / max(wp.sum() * wn.sum(), 1e-300))
+
+
+def tpr(positive: FloatArray, null: FloatArray, wp: FloatArray, wn: FloatArray) -> float:
+    """Share of positives above all but 1 % of the nulls."""
+    order = np.argsort(-null)
+    reached = np.cumsum(wn[order]) / max(wn.sum(), 1)
+    threshold = null[order][np.searchsorted(reached, ALPHA, side="right")] if len(null) else np.inf
+    return float((wp * (positive > threshold)).sum() / max(wp.sum(), 1))
+
+
+class World:
+    """What is known of the models, as matrices over those that answered."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        table = {o.name: o for o in read_population(folder / "models.csv")}
+        self.origins = [table.get(n, Origin(name=n)) for n in names]
+        code = {n: k for k, n in enumerate(names)}
+        size = len(names)
+        self.kind = {kind: np.zeros((size, size), np.bool_) for kind in KINDS}
+        with (folder / "pairs.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                a, b = code.get(row["parent_or_teacher"]), code.get(row["child_or_student"])
+                if a is not None and b is not None:
+                    self.kind[row["kind"]][a, b] = True
+        named = np.any(list(self.kind.values()), axis=0)
+        whole = np.array([o.known for o in self.origins])
+        self.related = population.related(self.origins) | named | named.T
+        self.null = whole[:, None] & whole[None, :] & ~self.related
+        base = np.array([o.base for o in self.origins], dtype=object)
+        self.foundation = self.null & (base[:, None] == base[None, :])
+        self.impossible = np.zeros((size, size), np.bool_)
+        for a, b in read_pairs(folder / "time_impossible.csv"):
+            if a in code and b in code:
+                self.impossible[code[a], code[b]] = True
+        self.impossible &= ~self.related
+        makers = {m: k for k, m in enumerate(dict.fromkeys(o.maker for o in self.origins))}
+        self.maker = np.array([makers[o.maker] for o in self.origins])
+        self.kin, self.cluster = population.related(self.origins), population.clusters(self.origins)
+
+
+def figures(
+    value: FloatArray, positive: BoolArray, null: BoolArray, maker: IntArray, rng: np.random.Generator, resamples: int
+) -> dict[str, Any]:
+    """AUROC and TPR at 1 % FPR of a matrix of scores, with intervals. None where there is nothing to compare."""
+    held = ~np.isnan(value)
+    pos, neg = np.argwhere(positive & held), np.argwhere(np.triu(null | null.T, 1) & held)
+    if not len(pos) or not len(neg):
+        return {"positives": len(pos), "nulls": len(neg)}
+    x, y = value[tuple(pos.T)], value[tuple(neg.T)]
+    low, high = np.sort([maker[neg[:, 0]], maker[neg[:, 1]]], axis=0)
+    clusters = np.concatenate([pos[:, 0], 10**6 + low * 10**3 + high])
+    strata = np.repeat([0, 1], [len(x), len(y)])
+
+    def both(weights: IntArray) -> FloatArray:
+        wp, wn = weights[: len(x)].astype(float), weights[len(x) :].astype(float)
+        return np.array([measure(x, y, wp, wn) for measure in (auroc, tpr)])
+
+    made = bootstrap.interval(both, clusters, rng=rng, strata=strata, resamples=resamples)
+    said = {"positives": len(x), "clusters": len(np.unique(pos[:, 0])), "nulls": len(y)}
+    for k, name in enumerate(("auroc", "tpr_at_1pct")):
+        said[name] = [round(float(v[k]), 4) for v in (made.estimate, made.low, made.high)]
+    return said
+
+
+def p_matrix(world: World, compared: Compared) -> tuple[FloatArray, IntArray]:
+    """The p-value of every pair, and the units it rests on."""
+    null = calibration.null_pairs(compared.score, compared.length, world.null, world.cluster)
+    size = len(world.origins)
+    pairs = [(i, j) for i in range(size) for j in range(i) if np.isfinite(compared.score[i, j])]
+    found, counts = calibration.p_values(pairs, compared.score, compared.length, null, world.kin)
+    p, n = np.full((size, size), np.nan), np.zeros((size, size), dtype=np.int64)
+    for (i, j), value, count in zip(pairs, found, counts, strict=True):
+        p[i, j] = p[j, i] = value
+        n[i, j] = n[j, i] = count
+    return p, n
+
+
+def accused(world: World, p: FloatArray, n: IntArray, rng: np.random.Generator) -> dict[str, Any]:
+    """Innocents accused. Each suspect meets candidates that it is unrelated to, one to a maker, drawn anew."""
+    said: dict[str, Any] = {}
+    for name, mask in (
+        ("unrelated", world.null),
+        ("same_foundation", world.foundation),
+        ("impossible", world.impossible),
+    ):
+        rate = p[mask & ~np.isnan(p)] <= ALPHA
+        low, high = clopper_pearson(rate.sum(), len(rate)) if len(rate) else (0, 1)
+        said[f"pairs_{name}"] = {"pairs": len(rate), "accused": int(rate.sum()), "interval": [float(low), float(high)]}
+    for candidates in (1, 5):
+        hit, suspect = [], []
+        for s in range(len(world.origins)):
+            open_set = np.flatnonzero(world.null[:, s] & ~np.isnan(p[:, s]))
+            for _ in range(20 if len(open_set) else 0):
+                drawn = rng.permutation(open_set)
+                drawn = drawn[np.sort(np.unique(world.maker[drawn], return_index=True)[1])][:candidates]
+                words = verdicts(["s"] * len(drawn), list(p[drawn, s]), list(n[drawn, s]), ALPHA)
+                hit, suspect = [*hit, "related" in words], [*suspect, world.maker[s]]
+        hits = np.array(hit, dtype=np.float64)
+
+        def rate(weights: IntArray, hits: FloatArray = hits) -> float:
+            return float((weights * hits).sum() / max(weights.sum(), 1))
+
+        low = bootstrap.interval(rate, suspect, rng=rng, resamples=500)
+        said[f"open_set_of_{candidates}"] = {
+            "trials": len(hit),
+            "makers": len(set(suspect)),
+            "rate": [round(float(v), 4) for v in low[:3]],
+        }
+    return said
+
+
+def report(world: World, compared: Compared, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
+    """All figures at one number of prompts."""
+    p, n = p_matrix(world, compared)
+    nulls = {"unrelated": world.null, "same_foundation": world.foundation, "impossible": world.impossible}
+    values = {"score": compared.score, "p": -np.log(p), "length_only": likeness.centred(compared.length)}
+    held = compared.statistics
+    made: dict[str, Any] = {
+        kind: {
+            against: {
+                name: figures(value, world.kind[kind], nulls[against], world.maker, rng, resamples)
+                for name, value in {**values, **held}.items()
+            }
+            for against in nulls
+        }
+        for kind in KINDS
+    }
+    for kind in KINDS:
+        mask = world.kind[kind] & ~np.isnan(p)
+        made[kind]["called_related"] = {"pairs": int(mask.sum()), "share": float(np.mean(p[mask] <= ALPHA))}
+    return {
+        "prompts": compared.prompts,
+        **made,
+        "innocents": accused(world, p, n, rng),
+        "units": float(np.median(n)),
+    }
+
+
+def main(say: Callable[[str], None] = print) -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--scale", type=float, default=1.0)
+    asked = options.parse_args()
+    start = time.process_time()
+    read = read_responses(asked.folder / "responses.parquet")
+    read_s, world = time.process_time() - start, World(asked.folder, read.models)
+    runs, resamples = [], max(20, int(400 * asked.scale))
+    for prompts in sorted({max(20, int(n * asked.scale)) for n in (50, 200, 10**6)}):
+        start = time.process_time()
+        compared = compare(read, prompts, np.random.default_rng(1))
+        seconds = time.process_time() - start
+        runs.append({**report(world, compared, np.random.default_rng(2), resamples), "compare_cpu_s": seconds})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    made = {"models": len(read.models), "read_cpu_s": read_s, "peak_gib": peak, "runs": runs}
+    asked.out.write_text(json.dumps(made, indent=1) + "\n")
+    say(asked.out.read_text()[:-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""``gauger lineage``: a verb is a file here and a line below."""
+
+from __future__ import annotations
+
+import typer
+
+from gauger.app.cli.lineage import behaviour
+
+app = typer.Typer(help="Was this model made from that one?")
+
+
+@app.callback()
+def _group() -> None:
+    """Was this model made from that one?"""
+
+
+app.command()(behaviour.behaviour)

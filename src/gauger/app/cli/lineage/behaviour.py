@@ -1,0 +1,110 @@
+"""``gauger lineage behaviour``: do two models answer as if one was made from the other?"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from gauger.app.cli.output import say
+from gauger.app.lineage import NULL, Judged, compare, judge
+from gauger.app.text import visible
+from gauger.edge.lineage.responses import read_responses
+from gauger.edge.lineage.tables import read_pairs, read_population
+from gauger.edge.small_files import PUBLIC, exists, write_new
+from gauger.model import canonical_json, to_plain
+
+COLUMNS = ("candidate", "suspect", "score", "p", "log10_e", "n_null", "floor", "verdict")
+
+
+def behaviour(
+    responses: Annotated[
+        Path, typer.Argument(metavar="RESPONSES", help="Parquet: prompt_id, model, output; a row for each answer.")
+    ],
+    pairs: Annotated[Path, typer.Option(metavar="FILE", help="CSV: candidate, suspect.")],
+    population: Annotated[
+        Path, typer.Option(metavar="FILE", help="CSV: model, maker, base, and parent, teachers if known.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the verdicts, as CSV.")],
+    prompts: Annotated[int, typer.Option(metavar="N", help="Compare on so many prompts, the most answered.")] = 200,
+    impossible: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV: candidate, suspect of more null pairs, as the candidate is younger."),
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Chance of a false accusation, for each innocent suspect.")] = 0.01,
+    per_pair: Annotated[
+        bool, typer.Option("--per-pair", help="Let alpha hold for each pair, not for a suspect's candidates together.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice among prompts that equally many answered.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Compare how models answer, calibrated on models that are known to be unrelated. Exits with 1 if a pair is."""
+    if out.exists() and not overwrite:
+        raise exists(out)
+    wanted, origins = read_pairs(pairs), read_population(population)
+    younger = [] if impossible is None else read_pairs(impossible)
+    read = read_responses(responses)
+    _tell(read.repeats, len({o.name for o in origins} - set(read.models)))
+    compared = compare(read, prompts, np.random.default_rng(seed))
+    digests = [_digest(path) for path in (responses, pairs, population, impossible) if path is not None]
+    rows = judge(compared, wanted, origins, alpha=alpha, inputs=digests, per_pair=per_pair, impossible=younger)
+    write_new(out, _csv(rows), mode=PUBLIC, overwrite=overwrite)
+    if as_json:
+        print(canonical_json(_document(rows, compared.prompts, alpha, seed, per_pair)).decode())
+    else:
+        _show(rows, compared.prompts, alpha, out)
+    return int(any(row.verdict == "related" for row in rows))
+
+
+def _tell(repeats: int, silent: int) -> None:
+    if repeats:
+        say(f"{repeats:,} rows say again what another row says, and count once")
+    if silent:
+        say(f"{silent:,} models of the population have no answers, and are left out")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _csv(rows: Sequence[Judged]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        figures = ("", "", "") if row.evidence is None else (row.score, row.p, row.evidence.log10_e)
+        cells = [f"{x:.6g}" if isinstance(x, float) else x for x in figures]
+        writer.writerow([row.candidate, row.suspect, *cells, row.n_null, f"{row.floor:.6g}", row.verdict])
+    return text.getvalue().encode()
+
+
+def _document(rows: Sequence[Judged], prompts: int, alpha: float, seed: int, per_pair: bool) -> dict[str, object]:
+    return {
+        "schema": "gauger/lineage-behaviour/1",
+        "null": NULL,
+        "alpha": alpha,
+        "prompts": prompts,
+        "per_pair": per_pair,
+        "seed": seed,
+        "pairs": [{**to_plain(row), "floor": row.floor} for row in rows],
+    }
+
+
+def _show(rows: Sequence[Judged], prompts: int, alpha: float, out: Path) -> None:
+    said = Counter(row.verdict for row in rows)
+    print(f"{len(rows):,} pairs on {prompts:,} prompts, alpha {alpha:g}: {out}")
+    print("\n".join(f"  {word}: {count:,}" for word, count in said.most_common()))
+    for row in [row for row in rows if row.verdict == "related" and row.evidence is not None][:10]:
+        e = 0.0 if row.evidence is None else row.evidence.log10_e
+        names = f"{visible(row.candidate, 80)} -> {visible(row.suspect, 80)}"
+        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), log10 e {e:.1f}")
+    print("Related says that one was made from the other, or both from a third; not which, and not how.")

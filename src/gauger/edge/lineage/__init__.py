@@ -1,0 +1,1 @@
+"""What lineage tests read: responses, pairs, populations."""

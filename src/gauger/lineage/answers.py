@@ -1,0 +1,107 @@
+"""Which answers count, and which models cannot be judged by theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gauger.lineage.words import Tokens
+from gauger.stats import BoolArray, FloatArray, IntArray
+
+LEAST_WORDS = 5
+LEAST_ANSWERS = 20
+CANNED = 25
+OPENING = 50
+LEAST_COMMON = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """What models answered to the same prompts, sorted by prompt.
+
+    Attributes:
+        prompt, model: of each answer, int64[n]. tokens: its words and signs. models: how many models there are.
+    """
+
+    prompt: IntArray
+    model: IntArray
+    tokens: Tokens
+    models: int
+
+    def take(self, which: IntArray) -> Answers:
+        """Some of the answers: rising indices int64[k]."""
+        return Answers(
+            prompt=self.prompt[which], model=self.model[which], tokens=self.tokens.take(which), models=self.models
+        )
+
+    def counts(self) -> IntArray:
+        """Answers of each model, int64[models]."""
+        return np.bincount(self.model, minlength=self.models)
+
+
+def usable(answers: Answers) -> BoolArray:
+    """The answers that say something, bool[n]: five words or more, and no text that the model said before.
+
+    A refusal or a constant answer that is given to many prompts counts once: texts are the same if their first 25
+    words and signs are.
+    """
+    tokens = answers.tokens
+    words = np.diff(tokens.words()[1])
+    hashes, starts = tokens.opening(CANNED)
+    folded = _fold(hashes, starts)
+    order = np.lexsort((folded, answers.model))
+    again = np.zeros(len(order), dtype=np.bool_)
+    again[order[1:]] = (np.diff(answers.model[order]) == 0) & (folded[order[1:]] == folded[order[:-1]])
+    return (words >= LEAST_WORDS) & ~again
+
+
+def chosen(answers: Answers, prompts: int, rng: np.random.Generator) -> Answers:
+    """The answers to the ``prompts`` prompts that most models answered, ties by lot."""
+    held = np.bincount(answers.prompt)
+    order = rng.permutation(len(held))
+    kept = order[np.argsort(-held[order], kind="stable")][:prompts]
+    return answers.take(np.flatnonzero(np.isin(answers.prompt, kept)))
+
+
+def too_few(answers: Answers) -> BoolArray:
+    """The models with fewer than 20 usable answers, bool[models]."""
+    return answers.counts() < LEAST_ANSWERS
+
+
+def other_words(answers: Answers) -> BoolArray:
+    """The models that speak another language than the population, bool[models].
+
+    Of the words that open their answers, fewer than 30 % are used by a quarter of the models.
+    """
+    hashes, starts = answers.tokens.opening(OPENING)
+    owner = np.repeat(answers.model, np.diff(starts))
+    words, code = np.unique(hashes, return_inverse=True)
+    held = np.unique(code * answers.models + owner) // answers.models
+    speaking = np.count_nonzero(answers.counts())
+    common = np.bincount(held, minlength=len(words)) >= min(float(speaking), max(2.0, float(speaking) / 4))
+    said = np.bincount(owner, minlength=answers.models)
+    shared = np.bincount(owner, weights=common[code], minlength=answers.models)
+    return (said > 0) & (shared < LEAST_COMMON * said)
+
+
+def likeness_of_length(answers: Answers) -> FloatArray:
+    """Minus the mean absolute log ratio of two models' word counts over their prompts: float64[models, models]."""
+    prompts = int(answers.prompt.max(initial=-1)) + 1
+    grid = np.full((prompts, answers.models), np.nan)
+    grid[answers.prompt, answers.model] = np.log(np.diff(answers.tokens.words()[1]) + LEAST_WORDS)
+    total, both = np.zeros((2, answers.models, answers.models))
+    for row in grid:
+        apart = np.abs(row[:, None] - row[None, :])
+        both += ~np.isnan(apart)
+        total += np.nan_to_num(apart)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(-total / both)
+
+
+def _fold(hashes: IntArray | np.ndarray, starts: IntArray) -> np.ndarray:
+    """One hash for each text: a sum in which the place counts."""
+    place = (np.arange(len(hashes)) - np.repeat(starts[:-1], np.diff(starts))).astype(np.uint64)
+    mixed = (hashes ^ (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xC2B2AE3D27D4EB4F)
+    total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)])
+    return np.asarray(total[starts[1:]] - total[starts[:-1]])

@@ -1,0 +1,74 @@
+"""Who is known to be unrelated to whom, from a table of models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gauger.stats import BoolArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What is known of where a model comes from.
+
+    Attributes:
+        maker, base: who made it, and from which pretrained weights; "" where unknown.
+        parent: the model that it was trained on from, or "". teachers: whose outputs it learned from.
+        known: whether this is its whole history. Where it is not, the model is in no null pair.
+    """
+
+    name: str
+    maker: str = ""
+    base: str = ""
+    parent: str = ""
+    teachers: tuple[str, ...] = ()
+    known: bool = False
+
+
+def related(origins: Sequence[Origin]) -> BoolArray:
+    """Pairs with a common ancestor, or where one's maker made the other or an ancestor of it; teachers are ancestors.
+
+    bool[models, models], True on the diagonal. A maker's models share data that no table tells of, so what was made
+    from one of them is not known to be unrelated to another.
+
+    A pretrained base in common is no relation here: models of one base by different makers are null pairs, or a test
+    would take every fine-tune of a base for every other. So a parent counts only if it is a model of the table.
+    """
+    ancestors = _ancestors(origins)
+    maker = {o.name: o.maker for o in origins}
+    makers = [{maker.get(name, "") for name in names} - {""} for names in ancestors]
+    made = np.eye(len(origins), dtype=np.bool_)
+    for i, one in enumerate(origins):
+        for j in range(i):
+            by_maker = one.maker in makers[j] or origins[j].maker in makers[i]
+            made[i, j] = made[j, i] = by_maker or not ancestors[i].isdisjoint(ancestors[j])
+    return made
+
+
+def clusters(origins: Sequence[Origin]) -> IntArray:
+    """The cluster of each model, one of maker and base: int64[models]. An unknown maker is a cluster of its own."""
+    names = [(o.maker, o.base) if o.maker else ("", o.name) for o in origins]
+    codes = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    return np.array([codes[name] for name in names], dtype=np.int64)
+
+
+def _ancestors(origins: Sequence[Origin]) -> list[set[str]]:
+    """Each model's name, its parents' and teachers', and theirs in turn."""
+    table = {o.name: o for o in origins}
+    found = []
+    for origin in origins:
+        seen: set[str] = set()
+        ahead = [origin.name]
+        while ahead:
+            name = ahead.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in table:
+                one = table[name]
+                ahead += [*one.teachers, *([one.parent] if one.parent in table else [])]
+        found.append(seen)
+    return found

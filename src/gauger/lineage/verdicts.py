@@ -1,0 +1,48 @@
+"""What is said of a suspect, all its candidates taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from gauger.stats import conformal
+from gauger.stats.multiple import holm
+
+Verdict = Literal["related", "not shown", "none of the candidates", "cannot tell"]
+
+
+def verdicts(
+    suspects: Sequence[str],
+    p: Sequence[float | None],
+    n_null: Sequence[int],
+    alpha: float,
+    *,
+    per_pair: bool = False,
+) -> list[Verdict]:
+    """One word for each pair. p: None where the pair could not be judged.
+
+    ``related``: rejected by Holm over the suspect's candidates, or, ``per_pair``, at alpha each.
+    ``none of the candidates``: all were judged and none is rejected, which is no proof of innocence.
+    ``not shown``: not rejected, while another candidate is, or could not be judged.
+    ``cannot tell``: not judged, or the null population is too small for any p-value to be rejected.
+
+    Null: as ``calibration.p_values``, for each candidate of a suspect.
+    Guarantee: P(a suspect is called related to a candidate that it is not related to) <= alpha, for each suspect;
+        ``per_pair``, for each pair.  Not claimed: the same over all suspects at once.
+    Source: Holm 1979.  Deviates: nothing.
+    """
+    said: list[Verdict] = ["cannot tell"] * len(suspects)
+    for suspect in dict.fromkeys(suspects):
+        rows = [k for k, name in enumerate(suspects) if name == suspect]
+        judged = [k for k in rows if p[k] is not None]
+        tests = 1 if per_pair else len(judged)
+        if not judged or max(conformal.floor(n_null[k]) for k in judged) * tests > alpha:
+            continue
+        found = np.array([p[k] for k in judged], dtype=np.float64)
+        rejected = found <= alpha if per_pair else holm(found, alpha).mask
+        none = len(judged) == len(rows) and not rejected.any()
+        for k, hit in zip(judged, rejected, strict=True):
+            said[k] = "related" if hit else "none of the candidates" if none else "not shown"
+    return said

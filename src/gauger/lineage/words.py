@@ -1,0 +1,122 @@
+"""Answers as hashed words and signs: all that the statistics of behaviour see of a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from gauger.stats import BoolArray, IntArray
+
+Hashes = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tokens:
+    """Texts, one after another.
+
+    Attributes:
+        hashes: uint64[n]. word: bool[n], False for a sign. starts: int64[texts + 1], into both.
+    """
+
+    hashes: Hashes
+    word: BoolArray
+    starts: IntArray
+
+    def words(self) -> tuple[Hashes, IntArray]:
+        """The words alone: their hashes and where each text's begin."""
+        before = np.concatenate([[0], np.cumsum(self.word)])
+        return self.hashes[self.word], before[self.starts]
+
+    def opening(self, longest: int) -> tuple[Hashes, IntArray]:
+        """The first ``longest`` words and signs of each text, and where each text's begin."""
+        size = np.minimum(np.diff(self.starts), longest)
+        starts = np.concatenate([[0], np.cumsum(size)])
+        place = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[:-1], size)
+        return self.hashes[place], starts
+
+    def take(self, texts: IntArray) -> Tokens:
+        """Some of the texts, in the order given: indices int64[k]."""
+        size = np.diff(self.starts)[texts]
+        starts = np.concatenate([[0], np.cumsum(size)])
+        place = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[texts], size)
+        return Tokens(hashes=self.hashes[place], word=self.word[place], starts=starts)
+
+
+def tokenize(text: Bytes, offsets: IntArray) -> Tokens:
+    """Split UTF-8 texts. text: uint8[n]; offsets: int64[texts + 1].
+
+    A word is a run of letters and digits; A to Z are folded. Of scripts that put no spaces between words (U+3000 to
+    U+DFFF) each character is one. A sign is any other character but the space.
+    """
+    starts = np.zeros(len(offsets), dtype=np.int64)
+    none, no_words = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.bool_)
+    _split(text, offsets, starts, none, no_words, False)
+    hashes, word = np.empty(starts[-1], dtype=np.uint64), np.empty(starts[-1], dtype=np.bool_)
+    _split(text, offsets, starts, hashes, word, True)
+    return Tokens(hashes=hashes, word=word, starts=starts)
+
+
+def grams(hashes: Hashes, starts: IntArray, n: int) -> tuple[Hashes, IntArray]:
+    """Hashes of the runs of ``n`` within each text, and where each text's begin."""
+    size = np.maximum(np.diff(starts) - n + 1, 0)
+    begins = np.concatenate([[0], np.cumsum(size)])
+    out = np.empty(begins[-1], dtype=np.uint64)
+    _runs(hashes, starts, begins, n, out)
+    return out, begins
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _runs(hashes: Hashes, starts: IntArray, begins: IntArray, n: int, out: Hashes) -> None:
+    for t in range(len(starts) - 1):
+        for k in range(begins[t + 1] - begins[t]):
+            h = np.uint64(n)
+            for j in range(n):
+                h = _mixed(h ^ hashes[starts[t] + k + j])
+            out[begins[t] + k] = h
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _mixed(h: np.uint64) -> np.uint64:
+    h = h * np.uint64(0x9E3779B97F4A7C15)
+    return h ^ (h >> np.uint64(29))
+
+
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _kind(byte: int) -> tuple[int, int]:
+    """What begins with this byte: 0 a space, 1 part of a word, 2 a sign, 3 a word of its own; and its length."""
+    if byte == 32:
+        return 0, 1
+    if byte < 128:
+        return (1 if 97 <= byte <= 122 or 65 <= byte <= 90 or 48 <= byte <= 57 else 2), 1
+    if byte in (0xC2, 0xE2):  # U+0080 to U+00BF; U+2000 to U+2FFF: quotes, dashes, bullets, arrows
+        return 2, 2 if byte == 0xC2 else 3
+    if byte >= 0xF0:  # emoji and the rest beyond U+FFFF
+        return 2, 4
+    return (3, 3) if 0xE3 <= byte <= 0xED else (1, 1)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _split(text: Bytes, offsets: IntArray, starts: IntArray, hashes: Hashes, word: BoolArray, fill: bool) -> None:
+    """Count the tokens of each text into ``starts``; with ``fill``, write them too."""
+    n = 0
+    for t in range(len(offsets) - 1):
+        at, end = offsets[t], offsets[t + 1]
+        while at < end:
+            kind, size = _kind(text[at])
+            stop = min(at + size, end)
+            while kind == 1 and stop < end and _kind(text[stop])[0] == 1:
+                stop += 1
+            if kind != 0:
+                if fill:
+                    h = np.uint64(kind == 2)
+                    for i in range(at, stop):
+                        byte = text[i] + 32 if 65 <= text[i] <= 90 else text[i]
+                        h = _mixed(h ^ np.uint64(byte + 1))
+                    hashes[n], word[n] = h, kind != 2
+                n += 1
+            at = stop
+        starts[t + 1] = n

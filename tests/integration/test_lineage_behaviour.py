@@ -1,0 +1,251 @@
+"""`gauger lineage behaviour` from end to end, on models that are made here: a child is found, strangers are not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gauger.app.cli import run
+
+MAKERS, PROMPTS = 24, 40
+COMMON = [f"the{k}" for k in range(300)]
+Row = tuple[str, str, str | None]
+
+
+def strangers(rng: np.random.Generator) -> dict[str, list[str]]:
+    """One model a maker, each with its habits of words and signs, and what it says of each prompt's topic."""
+    topics = [[f"topic{p}x{k}" for k in range(60)] for p in range(PROMPTS)]
+    made = {}
+    for m in range(MAKERS):
+        habit = rng.dirichlet(np.full(len(COMMON), 0.3))
+        stop = rng.choice([".", "!", "\n", ";"], p=rng.dirichlet(np.ones(4)), size=PROMPTS)
+        length = int(rng.integers(40, 120))
+        made[f"m{m:02}"] = [
+            " ".join([*rng.choice(COMMON, length, p=habit), stop[p], *rng.choice(topics[p], length // 2)])
+            for p in range(PROMPTS)
+        ]
+    return made
+
+
+def child_of(parent: list[str], rng: np.random.Generator) -> list[str]:
+    """Every third word is another."""
+    return [" ".join(w if rng.random() < 0.66 else str(rng.choice(COMMON)) for w in text.split(" ")) for text in parent]
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        rng = np.random.default_rng(3)
+        self.said = strangers(rng)
+        self.said["child"] = child_of(self.said["m05"], rng)
+        self.origins = [(name, f"maker of {name}", f"base of {name}") for name in self.said]
+        self.folder = folder
+
+    def rows(self) -> list[Row]:
+        return [(f"q{p}", name, text) for name, texts in self.said.items() for p, text in enumerate(texts)]
+
+    def run(self, pairs: list[tuple[str, str]], *options: str, rows: list[Row] | None = None) -> int:
+        rows = self.rows() if rows is None else rows
+        columns = [list(c) for c in zip(*rows, strict=True)] or [[], [], []]
+        table = pa.table(
+            dict(zip(("prompt_id", "model", "output"), [pa.array(c, pa.string()) for c in columns], strict=True))
+        )
+        pq.write_table(table, self.folder / "r.parquet")
+        self.write("pairs.csv", [("candidate", "suspect"), *pairs])
+        self.write("models.csv", [("model", "maker", "base"), *self.origins])
+        self.out = self.folder / "out.csv"
+        files = ["--pairs", "pairs.csv", "--population", "models.csv", "--out", "out.csv"]
+        return run(["lineage", "behaviour", "r.parquet", *files, "--overwrite", *options])
+
+    def write(self, name: str, rows: list[tuple[str, ...]]) -> None:
+        with (self.folder / name).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    def found(self) -> list[dict[str, str]]:
+        with self.out.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.chdir(tmp_path)
+    return World(tmp_path)
+
+
+ALPHA = ("--prompts", "40", "--alpha", "0.05")
+
+
+def test_a_child_is_found_and_strangers_are_not(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = [("m05", "child"), ("m06", "child"), ("m07", "m08"), ("m09", "m08")]
+    assert world.run(pairs, *ALPHA) == 1
+    rows = world.found()
+    assert list(rows[0]) == ["candidate", "suspect", "score", "p", "log10_e", "n_null", "floor", "verdict"]
+    assert [r["verdict"] for r in rows] == ["related", "not shown", "none of the candidates", "none of the candidates"]
+    assert (
+        float(rows[0]["p"])
+        == pytest.approx(float(rows[0]["floor"]))
+        == pytest.approx(1 / (int(rows[0]["n_null"]) + 1), rel=1e-4)
+    )
+    assert float(rows[0]["log10_e"]) > 0 > float(rows[2]["log10_e"])
+    shown = capsys.readouterr().out
+    assert "m05 -> child" in shown
+    assert "nearest" not in shown
+
+
+def test_nothing_found_exits_with_0(world: World) -> None:
+    assert world.run([("m07", "m08")], *ALPHA) == 0
+
+
+def test_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run([("m05", "child"), ("m06", "m00")], *ALPHA, "--json") == 1
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert said["schema"] == "gauger/lineage-behaviour/1"
+    evidence = said["pairs"][0]["evidence"]
+    assert (evidence["kind"], evidence["anytime"], evidence["null"]) == ("calibrated", False, said["null"])
+    assert evidence["n"] == said["pairs"][0]["n_null"] == int(world.found()[0]["n_null"])
+    assert len(evidence["inputs"]) == 3
+    assert said["prompts"] == evidence["params"]["prompts"] == 40
+
+
+def test_it_says_the_same_twice_and_whatever_the_order_of_rows(world: World) -> None:
+    assert world.run([("m05", "child"), ("m06", "m00")], "--prompts", "25", "--alpha", "0.05") == 1
+    first = world.out.read_bytes()
+    world.run([("m05", "child"), ("m06", "m00")], "--prompts", "25", "--alpha", "0.05", rows=world.rows()[::-1])
+    assert world.out.read_bytes() == first
+    world.run([("m05", "child"), ("m06", "m00")], "--prompts", "25", "--alpha", "0.05", "--seed", "2")
+    assert world.out.read_bytes() != first
+
+
+def test_a_parent_in_the_table_leaves_the_null(world: World) -> None:
+    """The child calibrates nobody against its parent once the table says whose child it is."""
+    world.run([("m07", "m08")], *ALPHA)
+    before = int(world.found()[0]["n_null"])
+    world.write("models2.csv", [("model", "maker", "base", "parent"), *((*o, "") for o in world.origins[:-1])])
+    with Path("models2.csv").open("a") as file:
+        file.write("child,maker of child,base of child,m05\n")
+    files = ["--pairs", "pairs.csv", "--population", "models2.csv", "--out", "out.csv", "--overwrite"]
+    assert run(["lineage", "behaviour", "r.parquet", *files, *ALPHA]) == 0
+    assert int(world.found()[0]["n_null"]) < before
+
+
+def test_younger_candidates_join_the_null(world: World) -> None:
+    world.origins = [(n, m, b) if k % 2 else (n, "", "") for k, (n, m, b) in enumerate(world.origins)]
+    world.run([("m07", "m08")], *ALPHA)
+    before = int(world.found()[0]["n_null"])
+    world.write("younger.csv", [("candidate_teacher", "suspect"), ("m00", "m02"), ("m04", "m02"), ("m00", "m01")])
+    world.run([("m07", "m08")], *ALPHA, "--impossible", "younger.csv")
+    assert before < int(world.found()[0]["n_null"]) <= before + 3
+
+
+UNFIT = {
+    "refusals": ["I am sorry, but I cannot help with that request. " * 4] * PROMPTS,
+    "empty": [""] * PROMPTS,
+    "one word": ["yes"] * PROMPTS,
+    "other language": [
+        "слово за слово мы говорим на другом языке совсем " + chr(0x430 + k % 30) * 4 for k in range(PROMPTS)
+    ],
+    "no spaces": ["我们说另一种语言" + chr(0x4E00 + 7 * k) for k in range(PROMPTS)],
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_suspect_that_says_nothing_to_judge_by(world: World, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    world.said["odd"] = UNFIT[kind]
+    assert world.run([("m05", "odd"), ("m05", "child")], *ALPHA, "--json") == 1
+    odd, child = json.loads(capsys.readouterr().out)["pairs"]
+    assert (odd["verdict"], odd["score"], odd["evidence"]) == ("cannot tell", None, None)
+    assert "the suspect: " in odd["why"]
+    assert child["verdict"] == "related"
+    assert world.found()[0] == {
+        **dict.fromkeys(world.found()[0], ""),
+        "candidate": "m05",
+        "suspect": "odd",
+        "n_null": "0",
+        "floor": "1",
+        "verdict": "cannot tell",
+    }
+
+
+def test_truncated_answers_are_judged(world: World) -> None:
+    world.said["child"] = [text[:150] for text in world.said["child"]]
+    assert world.run([("m05", "child")], *ALPHA) == 1
+
+
+def test_missing_prompts_are_no_answers(world: World) -> None:
+    rng = np.random.default_rng(1)
+    rows = [row for row in world.rows() if rng.random() < 0.8]
+    assert world.run([("m05", "child"), ("m07", "m08")], *ALPHA, rows=rows) == 1
+    assert [r["verdict"] for r in world.found()] == ["related", "none of the candidates"]
+
+
+def test_too_few_shared_prompts(world: World) -> None:
+    rows = [r for r in world.rows() if r[1] != "child" or int(r[0][1:]) < 19]
+    assert world.run([("m05", "child")], *ALPHA, rows=rows) == 0
+    assert world.found()[0]["verdict"] == "cannot tell"
+
+
+def test_too_small_a_population_for_alpha(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run([("m05", "child")], "--prompts", "40", "--alpha", "0.001", "--json") == 0
+    said = json.loads(capsys.readouterr().out)["pairs"][0]
+    assert said["verdict"] == "cannot tell"
+    assert "floor" in said["why"]
+
+
+def test_the_same_row_twice_counts_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.run([("m05", "child")], *ALPHA)
+    first = world.out.read_bytes()
+    world.run([("m05", "child")], *ALPHA, rows=world.rows() + world.rows()[:7])
+    assert world.out.read_bytes() == first
+    assert "7 rows" in capsys.readouterr().err
+
+
+def errors(world: World, capsys: pytest.CaptureFixture[str], *options: str, rows: list[Row] | None = None) -> str:
+    assert world.run([("m05", "child")], *(options or ALPHA), rows=rows) == 2
+    return capsys.readouterr().err
+
+
+def test_errors_say_where(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    other = [*world.rows(), ("q0", "m00", "something else")]
+    assert f"r.parquet:{len(other)}: is not the answer" in errors(world, capsys, rows=other)
+    assert "r.parquet:1: no model" in errors(world, capsys, rows=[("q0", None, "x"), *world.rows()])  # type: ignore[list-item]
+    alone = [row for row in world.rows() if row[1] == "child"]
+    assert "1 models can be compared" in errors(world, capsys, rows=alone)
+    assert "0 models can be compared" in errors(world, capsys, rows=[])
+    assert "--prompts" in errors(world, capsys, "--prompts", "19")
+    assert "--alpha" in errors(world, capsys, "--alpha", "1")
+
+
+def test_pairs_and_tables_that_cannot_be_read(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for pairs, said in {
+        (("m05", "nobody"),): "'nobody'",
+        (("m05", "m05"),): "pairs.csv:2: a pair needs two",
+        (("m05", "m06"), ("m05", "m06")): "pairs.csv:3: the same pair as line 2",
+        (): "no pairs",
+        (("m05", ""),): "pairs.csv:2",
+    }.items():
+        assert world.run(list(pairs), *ALPHA) == 2
+        assert said in capsys.readouterr().err
+    world.origins.append(("m05", "x", "y"))
+    assert "models.csv:27: a model needs" in errors(world, capsys)
+    world.origins = []
+    assert world.run([("m05", "child")], *ALPHA) == 0
+    assert world.found()[0]["verdict"] == "cannot tell"
+
+
+def test_an_output_is_not_lost(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out.csv").write_text("mine")
+    world.run([("m05", "child")], *ALPHA)
+    Path("out.csv").write_text("mine")
+    files = ["--pairs", "pairs.csv", "--population", "models.csv", "--out", "out.csv"]
+    assert run(["lineage", "behaviour", "r.parquet", *files]) == 2
+    assert Path("out.csv").read_text() == "mine"
+    assert "--overwrite" in capsys.readouterr().err
+    for wrong in ("pairs.csv", "nowhere.parquet"):
+        assert run(["lineage", "behaviour", wrong, *files, "--overwrite"]) == 2
+        assert wrong in capsys.readouterr().err

@@ -1,0 +1,52 @@
+"""The benchmark of behaviour still runs, on a few models that are made here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    said = {f"m{k}": [" ".join(rng.choice(200, 40).astype(str)) for _ in range(30)] for k in range(12)}
+    said["child"] = [text[:100] for text in said["m0"]]
+    rows = [(p, name, text) for name, texts in said.items() for p, text in enumerate(texts)]
+    columns = dict(zip(("prompt_id", "model", "output"), map(list, zip(*rows, strict=True)), strict=True))
+    pq.write_table(pa.table(columns), tmp_path / "responses.parquet")
+    models = "".join(f"{name},maker of {name},base,{'m0' if name == 'child' else ''}\n" for name in said)
+    (tmp_path / "models.csv").write_text("model,maker,base,parent\n" + models)
+    (tmp_path / "pairs.csv").write_text("kind,parent_or_teacher,child_or_student\nparent-child,m0,child\n")
+    (tmp_path / "time_impossible.csv").write_text("candidate_teacher,suspect\nm1,m2\nm1,m3\n")
+    script = [sys.executable, str(ROOT / "bench" / "lineage_behaviour.py"), str(tmp_path), "--scale", "0.03"]
+    made = subprocess.run(
+        [*script, "--out", str(tmp_path / "out.json")],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    assert made.stdout == (tmp_path / "out.json").read_text()
+    figures = json.loads(made.stdout)
+    assert [run["prompts"] for run in figures["runs"]] == [20, 30]
+    for run in figures["runs"]:
+        child = run["parent-child"]["unrelated"]["score"]
+        # 66 pairs of twelve strangers, and 11 of the child with those that are not its parent: all lower.
+        assert (child["positives"], child["nulls"], child["auroc"][0], child["tpr_at_1pct"][0]) == (1, 77, 1.0, 1.0)
+        assert run["parent-child"]["impossible"]["score"]["nulls"] == 2
+        assert {"score", "p", "length_only", "wording", "rare_runs", "opening_style"} == set(
+            run["parent-child"]["unrelated"]
+        )
+        assert set(run["innocents"]) == {
+            *("pairs_unrelated", "pairs_same_foundation", "pairs_impossible"),
+            *("open_set_of_1", "open_set_of_5"),
+        }

@@ -1,0 +1,163 @@
+"""The kernels of likeness against slow twins that one can read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from gauger.lineage import likeness
+from gauger.lineage.answers import Answers, likeness_of_length, usable
+from gauger.lineage.words import tokenize
+from gauger.stats import FloatArray
+
+WORDS = [f"w{k}" for k in range(40)]
+SIGNS = [".", ",", "\n", "—", "日"]
+Rows = list[tuple[int, int, str]]
+
+
+def rows(seed: int, models: int = 6, prompts: int = 9) -> Rows:
+    """Answers of which some are missing, of uneven lengths, with runs that some share."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for p in range(prompts):
+        shared = " ".join(rng.choice(WORDS, 8))
+        for m in range(models):
+            if rng.random() < 0.15:
+                continue
+            text = " ".join(rng.choice(WORDS + SIGNS, rng.integers(5, 90)))
+            made.append((p, m, f"{shared} {text}" if rng.random() < 0.5 else text))
+    return made
+
+
+def packed(given: Rows, models: int = 6) -> Answers:
+    data = [text.encode() for _, _, text in given]
+    offsets = np.cumsum([0, *map(len, data)])
+    return Answers(
+        prompt=np.array([p for p, _, _ in given]),
+        model=np.array([m for _, m, _ in given]),
+        tokens=tokenize(np.frombuffer(b"".join(data), np.uint8), offsets),
+        models=models,
+    )
+
+
+def words(text: str) -> list[str]:
+    return [t for t in tokens(text) if t.isalnum()]
+
+
+def tokens(text: str) -> list[str]:
+    """Each of these texts' words and signs stands between spaces, but for the newline that split() would eat."""
+    return [t for t in text.split(" ") if t]
+
+
+def runs(of: list[str], n: int) -> set[tuple[str, ...]]:
+    return {tuple(of[k : k + n]) for k in range(len(of) - n + 1)}
+
+
+def overlaps(given: Rows, models: int, n: int, rare: bool) -> FloatArray:
+    total: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for p in {p for p, _, _ in given}:
+        said = {m: runs(words(text), n) for q, m, text in given if q == p}
+        held = Counter(run for of in said.values() for run in of)
+        alike = {}
+        for a, b in combinations(said, 2):
+            if rare:
+                alike[a, b] = math.sqrt(sum(2 <= held[run] <= 4 for run in said[a] & said[b]))
+            else:
+                own = [sum(math.log(len(said) / held[run]) for run in of) for of in (said[a], said[b])]
+                both = sum(math.log(len(said) / held[run]) for run in said[a] & said[b])
+                alike[a, b] = both / math.sqrt(own[0] * own[1]) if both else 0.0
+        mean = sum(alike.values()) / len(alike)
+        for pair, value in alike.items():
+            total[pair].append(value - mean)
+    made = np.full((models, models), np.nan)
+    for (a, b), values in total.items():
+        made[a, b] = made[b, a] = sum(values) / len(values)
+    return made
+
+
+def centred(matrix: FloatArray) -> FloatArray:
+    """Residuals of the regression of all pairs on one dummy a model."""
+    pairs = [(a, b) for a, b in combinations(range(len(matrix)), 2) if not np.isnan(matrix[a, b])]
+    design = np.zeros((len(pairs), len(matrix)))
+    for k, (a, b) in enumerate(pairs):
+        design[k, [a, b]] = 1
+    values = np.array([matrix[pair] for pair in pairs])
+    left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    made = np.full(matrix.shape, np.nan)
+    for (a, b), value in zip(pairs, left, strict=True):
+        made[a, b] = made[b, a] = value
+    return made
+
+
+def style(given: Rows, models: int) -> FloatArray:
+    asked = len({p for p, _, _ in given})
+    columns = []
+    for n in (1, 2, 3):
+        said = [(p, m, runs(tokens(text)[:50], n)) for p, m, text in given]
+        wide = defaultdict(set)
+        for p, _, of in said:
+            for run in of:
+                wide[run].add(p)
+        kept = [run for run, at in wide.items() if len(at) >= max(3, asked / 50)]
+        uses = [[sum(run in of for _, m, of in said if m == k) for k in range(models)] for run in kept]
+        columns += [[use / max(1, sum(m == k for _, m, _ in said)) for k, use in enumerate(row)] for row in uses]
+    habits = np.sqrt(np.array(columns).T)
+    habits = habits - habits.mean(axis=0)
+    made = np.corrcoef(habits)
+    np.fill_diagonal(made, np.nan)
+    return made
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_wording_and_rare_runs(seed: int) -> None:
+    given = rows(seed)
+    answers = packed(given)
+    np.testing.assert_allclose(likeness.wording(answers), centred(overlaps(given, 6, 1, False)), atol=1e-9)
+    np.testing.assert_allclose(likeness.rare_runs(answers), centred(overlaps(given, 6, 4, True)), atol=1e-9)
+    assert np.nanmax(overlaps(given, 6, 4, True)) > 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_opening_style(seed: int) -> None:
+    given = rows(seed)
+    np.testing.assert_allclose(likeness.opening_style(packed(given)), centred(style(given, 6)), atol=1e-9)
+
+
+def test_length() -> None:
+    given = rows(1)
+    count = {(p, m): math.log(len(words(text)) + 5) for p, m, text in given}
+    made = likeness_of_length(packed(given))
+    for a, b in combinations(range(6), 2):
+        both = [p for p in range(9) if (p, a) in count and (p, b) in count]
+        assert made[a, b] == pytest.approx(-np.mean([abs(count[p, a] - count[p, b]) for p in both]))
+
+
+def test_a_score_is_the_mean_surprise_of_its_ranks() -> None:
+    first = np.array([[np.nan, 3.0, 1.0], [3.0, np.nan, 2.0], [1.0, 2.0, np.nan]])
+    equal = np.where(np.isnan(first), np.nan, 7.0)
+    top, middle, low = -np.log10([1 / 4, 2 / 4, 3 / 4])
+    made = likeness.score([first, equal])
+    assert made[0, 1] == made[1, 0] == pytest.approx((top + middle) / 2)
+    assert (made[1, 2], made[0, 2]) == (pytest.approx(middle), pytest.approx((low + middle) / 2))
+    assert np.isnan(np.diag(made)).all()
+
+
+def test_usable() -> None:
+    canned = "I am sorry but I cannot help with that " * 3 + "now"
+    given = [(0, 0, canned), (1, 0, canned + " at all"), (2, 0, "one two three four"), (3, 0, ", . ! ? ; : - + *")]
+    given += [(0, 1, canned), (4, 0, "one two three four five"), (5, 0, "")]
+    given.sort()
+    said = {(p, m): bool(u) for (p, m, _), u in zip(given, usable(packed(given)), strict=True)}
+    assert said == {
+        (0, 0): True,
+        (1, 0): False,
+        (2, 0): False,
+        (3, 0): False,
+        (0, 1): True,
+        (4, 0): True,
+        (5, 0): False,
+    }
