@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from radioactivity_lab.drawing import draw
-from radioactivity_lab.judging import closed, keep_common, open_path, path, readings
+from radioactivity_lab.judging import by_window, closed, open_path, path, planned, readings, windows_log10
 from radioactivity_lab.merging import merged, ours, pairs
 from radioactivity_lab.student import Course, ask
 from radioactivity_lab.summary import summary
@@ -36,9 +36,10 @@ from gauger.stats.tails import clopper_pearson
 from gauger.watermark.corpus import Selection
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
+from gauger.watermark.radioactivity import doubling
 from gauger.watermark.served import keep_served, served
 
-LENGTH, SCHEME, COMMON = PROMPT + ANSWER, "gumbel:h=2", 5
+LENGTH, SCHEME, PLAIN = PROMPT + ANSWER, "gumbel:h=2", 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Size:
 
     Attributes:
         read: served outputs that open mode reads at most. null_*: of the error rates.
-        common: how often unmarked text holds a window that the third filter keeps; 0 for no such filter.
+        plain: unmarked answers that the test by windows compares with; 0 for no such test.
     """
 
     words: int = 1000
@@ -62,7 +63,7 @@ class Size:
     null_asked: int = 256
     null_open: int = 100
     wrong_keys: int = 200
-    common: int = 0
+    plain: int = 0
 
 
 SIZES = {
@@ -145,6 +146,11 @@ class Lab:
     def table(self) -> dict[tuple[int, int], int]:
         return pairs(self.unmarked(self.size.records, np.random.default_rng(4)), self.size.merges, self.size.words)
 
+    @cached_property
+    def plain(self) -> list[Tokens]:
+        """Unmarked answers that say what follows a window anyway."""
+        return list(self.unmarked(self.size.plain, np.random.default_rng(11))[:, PROMPT:])
+
     def vocabulary(self, other: bool) -> int:
         return self.size.words + self.size.merges * other
 
@@ -184,18 +190,16 @@ class Lab:
         asked = prompts(self.world, self.size.asked, np.random.default_rng([6, seed]))
         raw = ask(course.student, asked, ANSWER, seed)
         texts = ours(raw, self.table, ANSWER) if cell.merged else list(raw)
-        keep = keep_served(texts, served(list(said[:, PROMPT:]), h=scheme.h))
-        filters: dict[str, Any] = {"filtered": keep, "unfiltered": None}
-        if self.size.common:
-            plain = self.unmarked(self.size.records, np.random.default_rng(11))
-            common = keep_common(texts, plain, scheme.h, self.size.common)
-            filters["common"] = [a & b for a, b in zip(keep, common, strict=True)]
+        windows = served(list(said[:, PROMPT:]), h=scheme.h)
         result: dict[str, Any] = {}
-        for name, filtered in filters.items():
+        for name, filtered in (("filtered", keep_served(texts, windows)), ("unfiltered", None)):
             chosen, ends, looks = closed(texts, asked, filtered, scheme.h)
             found = path(chosen, ends, secret, scheme, every=False)
             scored = np.searchsorted(chosen.at, ends).tolist()
             result[name] = {"scored": scored, "log10_e": found.at_looks(), "planned": found.planned()}
+        if self.size.plain:
+            at = [windows_log10(by_window(texts[:n], self.plain, scheme.h), windows, secret, scheme) for n in looks]
+            result["by_window"] = {"log10_e": at, "planned": planned(at)}
         result["answers"], result["tokens"] = list(looks), ends
         if not cell.merged:
             result["open"] = self.open(course, said[: self.size.read], scheme, secret)
@@ -317,11 +321,31 @@ def facts(lab: Lab) -> dict[str, Any]:
 
 
 def patience(lab: Lab) -> list[dict[str, Any]]:
-    """Students of little marked text, asked four times as much; scored also where windows are served *and* common."""
+    """Students of little marked text, asked four times as much, and tested by windows too."""
     rows: list[dict[str, Any]] = []
-    size = replace(lab.size, asked=4 * lab.size.asked, common=COMMON)
-    cells(replace(lab, size=size), [Cell(share=0.1)], rows)
+    size = replace(lab.size, asked=4 * lab.size.asked, plain=PLAIN * lab.size.records)
+    cells(replace(lab, size=size), [Cell(share=0.1), Cell(share=0.05)], rows)
     return rows
+
+
+def innocent_by_window(lab: Lab) -> dict[str, Any]:
+    """The base's own text, tested by windows under keys that each served a corpus of its own."""
+    scheme, size, rng = (
+        scheme_named(SCHEME),
+        replace(lab.size, plain=PLAIN * lab.size.records),
+        np.random.default_rng(12),
+    )
+    asked = prompts(lab.world, size.null_asked, rng)
+    texts, plain = list(ask(lab.base(False).student, asked, ANSWER, 12)), replace(lab, size=size).plain
+    found = [by_window(texts[:n], plain, scheme.h) for n in doubling(len(texts), first=16)]
+    highest: dict[str, list[float]] = {"planned looks": [], "at the end": []}
+    for k in range(size.null_keys):
+        secret = key(f"null-window:{k}").secret
+        windows = served(list(lab.marked(size.null_served, secret, rng)[:, PROMPT:]), h=scheme.h)
+        at = [windows_log10(r, windows, secret, scheme) for r in found]
+        highest["planned looks"].append(planned(at)[-1])
+        highest["at the end"].append(at[-1])
+    return rates(highest)
 
 
 PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
@@ -332,6 +356,7 @@ PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "wrong_keys": wrong_keys,
     "others": EVASIONS + SCHEMES,
     "patience": patience,
+    "innocent_by_window": innocent_by_window,
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gauger.stats import BoolArray, FloatArray
@@ -17,7 +18,7 @@ from gauger.watermark.detection import log_e, values
 from gauger.watermark.radioactivity import doubling
 from gauger.watermark.reading import Reading
 from gauger.watermark.schemes import Scheme
-from gauger.watermark.served import reading_places
+from gauger.watermark.served import Served, keep_served, reading_places
 from radioactivity_lab.student import Student, read
 from radioactivity_lab.teacher import PROMPT, Tokens
 
@@ -37,16 +38,20 @@ class Path:
         return [round(float(self.log10_e[e - 1]), 3) if e else 0.0 for e in self.ends]
 
     def planned(self) -> list[float]:
-        """What the planned looks are merged to, after each of them."""
-        looks, merged = Looks(alpha=0.05, planned=len(self.ends)), []
-        for e in self.at_looks():
-            looks = looks.update(Merged(null="", kind="exact", log_e=e * LOG10))
-            assert looks.merged
-            merged.append(round(looks.merged.log_e / LOG10, 3))
-        return merged
+        return planned(self.at_looks())
 
     def highest(self) -> float:
         return float(self.log10_e.max(initial=0.0))
+
+
+def planned(log10_e: Sequence[float]) -> list[float]:
+    """What e-values at planned looks are merged to, after each of them."""
+    looks, merged = Looks(alpha=0.05, planned=len(log10_e)), []
+    for e in log10_e:
+        looks = looks.update(Merged(null="", kind="exact", log_e=e * LOG10))
+        assert looks.merged
+        merged.append(round(looks.merged.log_e / LOG10, 3))
+    return merged
 
 
 def path(chosen: Selection, ends: Sequence[int], secret: bytes, scheme: Scheme, *, every: bool) -> Path:
@@ -71,16 +76,47 @@ def closed(
     return chosen, [int(ends[k - 1]) for k in looks], looks
 
 
-def keep_common(texts: Sequence[Tokens], plain: Tokens, h: int, least: int) -> list[BoolArray]:
-    """Masks of the tokens whose window stands at least so often in unmarked answers: a rule that knows no key."""
-    scale = (int(plain.max()) + 1) ** np.arange(h)
+def by_window(texts: Sequence[Tokens], plain: Sequence[Tokens], h: int) -> Reading:
+    """A text as predictions: how often each token follows a window, less how often it does in unmarked text.
 
-    def codes(text: Tokens) -> NDArray[np.int64]:
-        return np.lib.stride_tricks.sliding_window_view(text, h, axis=-1)[..., :-1, :] @ scale
+    Its weights hang on texts alone, so what holds of ``reading.log_e`` holds here of texts fixed beforehand. Shares
+    are shrunk towards 0 where a window came seldom.
+    """
+    pairs, counts = _pairs(texts, h)
+    known, expected = (dict(zip(*_as_rows(part), strict=True)) for part in (_pairs(plain, h), _windows(plain, h)))
+    windows, of = np.unique(pairs[:, :h], axis=0, return_inverse=True)
+    total = np.bincount(of, counts)
+    rows = [tuple(r) for r in pairs.tolist()]
+    usual = np.array([known.get(r, 0) / (expected.get(r[:h], 0) + 2) for r in rows])
+    weights = (counts - total[of] * usual) / (total[of] + 3)
+    order = np.lexsort((-np.abs(weights), of))
+    rank = np.arange(len(of)) - np.searchsorted(of[order], of[order])
+    order, rank = order[rank < CANDIDATES], rank[rank < CANDIDATES]
+    ids = np.tile(np.arange(CANDIDATES) + 2**31, (len(windows), 1)).astype(np.uint32)  # ids that no token has
+    table = np.zeros(ids.shape)
+    ids[of[order], rank], table[of[order], rank] = pairs[order, h], weights[order]
+    return Reading(windows=windows.astype(np.uint32), ids=ids, weights=table)
 
-    windows, counts = np.unique(codes(plain[:, PROMPT:]), return_counts=True)
-    common = windows[counts >= least]
-    return [np.concatenate([np.zeros(min(h, len(t)), np.bool_), np.isin(codes(t), common)]) for t in texts]
+
+def windows_log10(found: Reading, windows: Served, secret: bytes, scheme: Scheme) -> float:
+    """log10 e of the windows that we served."""
+    apart = np.pad(found.windows, ((0, 0), (0, 1))).ravel()  # a token after each window, to ask for its window
+    keep = keep_served([apart], windows)[0][windows.h :: windows.h + 1]
+    part = Reading(windows=found.windows[keep], ids=found.ids[keep], weights=found.weights[keep])
+    return float(reading.log_e(reading.bets(part, secret, scheme))) / LOG10
+
+
+def _pairs(texts: Sequence[Tokens], h: int) -> tuple[Tokens, Tokens]:
+    """Windows with the token after them, int[n, h + 1], each once, and how often they come."""
+    return np.unique(np.concatenate([sliding_window_view(t, h + 1) for t in texts]), axis=0, return_counts=True)
+
+
+def _windows(texts: Sequence[Tokens], h: int) -> tuple[Tokens, Tokens]:
+    return _pairs([t[:-1] for t in texts], h - 1)
+
+
+def _as_rows(counted: tuple[Tokens, Tokens]) -> tuple[list[tuple[int, ...]], list[int]]:
+    return [tuple(r) for r in counted[0].tolist()], counted[1].tolist()
 
 
 def readings(student: Student, base: Student, said: Tokens, h: int) -> tuple[Weights, NDArray[np.int64]]:

@@ -30,9 +30,8 @@ def _of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "closed_above_1e6": sum(p[-1] >= 6 for p in planned),
         "closed_tokens_to_1e6": _first(planned, [r["tokens"] for r in rows]),
     }
-    if all("common" in r for r in rows):
-        found["closed_common"] = spread([r["common"]["planned"][-1] for r in rows])
-        found["scored_common"] = spread([r["common"]["scored"][-1] for r in rows])
+    if all("by_window" in r for r in rows):
+        found["closed_by_window"] = spread([r["by_window"]["planned"][-1] for r in rows])
     if all("open" in r for r in rows):
         for how in rows[0]["open"]["log10_e"]:
             found[f"open, {how}"] = spread([r["open"]["log10_e"][how][-1] for r in rows])

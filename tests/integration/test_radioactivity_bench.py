@@ -19,13 +19,14 @@ sys.path.insert(0, str(BENCH))
 
 import radioactivity as bench  # noqa: E402
 from radioactivity_lab.drawing import draw  # noqa: E402
-from radioactivity_lab.judging import closed, keep_common, open_path, path, readings  # noqa: E402
+from radioactivity_lab.judging import by_window, closed, open_path, path, readings, windows_log10  # noqa: E402
 from radioactivity_lab.merging import merged, ours, pairs  # noqa: E402
 from radioactivity_lab.student import ask  # noqa: E402
 from radioactivity_lab.teacher import ANSWER, PROMPT, paraphrased, prompts, teacher  # noqa: E402
 
 from gauger.watermark.naming import scheme_named  # noqa: E402
 from gauger.watermark.radioactivity import Closed, Opened, Plan  # noqa: E402
+from gauger.watermark.reading import Reading, bets, log_e  # noqa: E402
 from gauger.watermark.served import keep_served, served  # noqa: E402
 
 SCHEME = scheme_named(bench.SCHEME)
@@ -94,11 +95,20 @@ def test_a_paraphrase_changes_the_share_that_it_says(lab: bench.Lab) -> None:
     assert np.mean(other[:, PROMPT:] != said[:, PROMPT:]) == pytest.approx(0.3, abs=0.025)  # 5 s.d.
 
 
-def test_common_windows_are_those_that_unmarked_text_repeats() -> None:
-    plain = np.array([[0] * PROMPT + [1, 2, 3, 1, 2, 4], [0] * PROMPT + [2, 1, 2, 9, 9, 9]])
-    text = np.array([1, 2, 3, 2, 1, 2, 5])
-    assert keep_common([text], plain, 2, 3)[0].tolist() == [False, False, True, False, False, False, True]
-    assert keep_common([text], plain, 2, 4)[0].sum() == 0
+def test_a_text_read_by_windows_says_what_is_said_more_often_than_usual() -> None:
+    plain = [np.array([1, 2, 3]), np.array([1, 2, 3])]
+    found = by_window([np.array([1, 2, 4, 1, 2, 4, 1, 2, 3])], plain, 2)
+    row = found.windows.tolist().index([1, 2])
+    said = dict(zip(found.ids[row].tolist(), found.weights[row].tolist(), strict=True))
+    assert said[4] == pytest.approx(2 / 6)
+    assert said[3] == pytest.approx((1 - 3 * 2 / 4) / 6)
+    assert len(set(found.ids[row].tolist())) == found.ids.shape[1]
+    assert np.count_nonzero(found.weights[row]) == 2
+    secret, none = bytes(32), served([[7, 8, 9]], h=2)
+    assert windows_log10(found, none, secret, SCHEME) == 0
+    one = windows_log10(found, served([[1, 2, 9]], h=2), secret, SCHEME)
+    alone = Reading(windows=found.windows[[row]], ids=found.ids[[row]], weights=found.weights[[row]])
+    assert one == pytest.approx(float(log_e(bets(alone, secret, SCHEME))) / np.log(10))
 
 
 def test_text_of_another_tokenizer_comes_back_whole(lab: bench.Lab) -> None:
@@ -127,7 +137,8 @@ def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, BENCH / "radioactivity.py", "--scale", "small", "--out", file, "--images", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
     report = json.loads(file.read_text())
-    assert [len(kinds) for kinds in report["summary"].values()] == [6 + 2 + 3, len(bench.EVASIONS + bench.SCHEMES), 1]
+    assert [len(kinds) for kinds in report["summary"].values()] == [6 + 2 + 3, len(bench.EVASIONS + bench.SCHEMES), 2]
+    assert report["innocent_by_window"]["planned looks"]["paths"] == 20
     assert report["innocent_closed"]["filtered, planned looks"]["paths"] == 20
     for name in ("closed", "open"):
         picture = ElementTree.parse(tmp_path / f"radioactivity-{name}.svg").getroot()  # noqa: S314
