@@ -38,11 +38,11 @@ def bets(scores: ArrayLike, released: ArrayLike) -> FloatArray:
     top = table.max(axis=1, keepdims=True)
     # Where all scores are -inf they say nothing, and the stake is spread evenly.
     relative = np.where(np.isneginf(top), 0.0, table - np.where(np.isfinite(top), top, 0.0))
-    gains = np.empty((len(table), len(BETS)))
+    gains: FloatArray = np.full((len(table), len(BETS)), np.log(table.shape[1]))
     for at, bet in enumerate(BETS):
         stakes = bet * relative
-        gains[:, at] = stakes[np.arange(len(table)), columns] - logsumexp(stakes, axis=1)
-    return gains + np.log(table.shape[1])
+        gains[:, at] += stakes[np.arange(len(table)), columns] - logsumexp(stakes, axis=1)
+    return gains
 
 
 def log_e(gains: FloatArray) -> FloatArray:
