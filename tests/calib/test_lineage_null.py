@@ -28,7 +28,7 @@ def matrices(style: FloatArray, log_length: FloatArray, weight: float = 2.0) -> 
     raw = style @ style.T + weight * length
     np.fill_diagonal(raw, np.nan)
     np.fill_diagonal(length, np.nan)
-    return score([centred(raw)]), length
+    return score([[centred(raw)]]), length
 
 
 def same(maker: IntArray) -> BoolArray:

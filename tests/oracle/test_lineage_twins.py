@@ -106,7 +106,11 @@ def style(given: Rows, models: int) -> FloatArray:
         uses = [[sum(run in of for _, m, of in said if m == k) for k in range(models)] for run in kept]
         columns += [[use / max(1, sum(m == k for _, m, _ in said)) for k, use in enumerate(row)] for row in uses]
     habits = np.sqrt(np.array(columns).T)
-    habits = habits - habits.mean(axis=0)
+    noise = 1 / (4 * len(given) / models)
+    weight = [max(0.0, 1 - noise / max(float(np.var(column)), 1e-12)) for column in habits.T]
+    assert 0 in weight
+    assert any(weight)
+    habits = (habits - habits.mean(axis=0)) * np.sqrt(weight)
     made = np.corrcoef(habits)
     np.fill_diagonal(made, np.nan)
     return made
@@ -140,9 +144,9 @@ def test_a_score_is_the_mean_surprise_of_its_ranks() -> None:
     first = np.array([[np.nan, 3.0, 1.0], [3.0, np.nan, 2.0], [1.0, 2.0, np.nan]])
     equal = np.where(np.isnan(first), np.nan, 7.0)
     top, middle, low = -np.log10([1 / 4, 2 / 4, 3 / 4])
-    made = likeness.score([first, equal])
-    assert made[0, 1] == made[1, 0] == pytest.approx((top + middle) / 2)
-    assert (made[1, 2], made[0, 2]) == (pytest.approx(middle), pytest.approx((low + middle) / 2))
+    made = likeness.score([[first, first, equal], [equal]])
+    assert made[0, 1] == made[1, 0] == pytest.approx((2 * top + 4 * middle) / 6)
+    assert (made[1, 2], made[0, 2]) == (pytest.approx(middle), pytest.approx((2 * low + 4 * middle) / 6))
     assert np.isnan(np.diag(made)).all()
 
 

@@ -83,16 +83,12 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator) -> Com
     if fit.sum() < LEAST_MODELS:
         raise InputError(f"{fit.sum()} models can be compared, and a population needs at least {LEAST_MODELS}")
     held = held.take(np.flatnonzero(fit[held.model]))
-    statistics = {
-        "wording": likeness.wording(held),
-        "rare_runs": likeness.rare_runs(held),
-        "opening_style": likeness.opening_style(held),
-    }
+    wording, rare, opening = likeness.wording(held), likeness.rare_runs(held), likeness.opening_style(held)
     return Compared(
         models=responses.models,
         unfit=unfit,
-        statistics=statistics,
-        score=likeness.score(list(statistics.values())),
+        statistics={"wording": wording, "rare_runs": rare, "opening_style": opening},
+        score=likeness.score([[wording, rare], [opening]]),
         length=sieve.likeness_of_length(held),
         prompts=len(np.unique(held.prompt)),
     )

@@ -6,6 +6,8 @@ prompt in common. Centring takes away what a model shares with all others and wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 
@@ -30,11 +32,15 @@ def rare_runs(answers: Answers) -> FloatArray:
 def opening_style(answers: Answers) -> FloatArray:
     """Cosine of how often the models use runs of one to three words and signs in the first 50 of an answer.
 
-    Unlike the others it does not compare answers to one prompt: it is habits, summed over all prompts.
+    Unlike the others it does not compare answers to one prompt: it is habits, summed over all prompts. The square root
+    of a share has the variance 1/(4 n) at most, n answers, whatever the share; a run weighs by what part of its
+    variance over the models is more than that.
     """
     shares = np.sqrt(opening_shares(answers))
     there = answers.counts() > 0
     habits = shares - shares[there].mean(axis=0)
+    variance = np.maximum(shares[there].var(axis=0), 1e-12)
+    habits *= np.sqrt(np.maximum(1 - 1 / (4 * answers.counts()[there].mean() * variance), 0))
     habits -= habits.mean(axis=1, keepdims=True)
     size = np.linalg.norm(habits, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -71,15 +77,16 @@ def opening_shares(answers: Answers) -> FloatArray:
     return np.hstack(columns) / np.maximum(answers.counts(), 1)[:, None]
 
 
-def score(statistics: list[FloatArray]) -> FloatArray:
-    """Mean over the statistics of minus the decimal log of a pair's rank among all pairs, as a share of them.
+def score(kinds: Sequence[Sequence[FloatArray]]) -> FloatArray:
+    """Minus the decimal log of a pair's rank among all pairs, as a share: mean over the kinds of each kind's mean.
 
-    Fixed beforehand: no weight is learned. A pair that leads in one statistic scores high, as related models may agree
-    in wording or only in habits.
+    Fixed beforehand: no weight is learned, and what answers say weighs as much as the habits they show. A pair that
+    leads in one statistic scores high, as related models may agree in one only.
     """
-    upper = np.triu_indices(len(statistics[0]), 1)
-    total = np.mean([_surprise(s[upper]) for s in statistics], axis=0)
-    made = np.full(statistics[0].shape, np.nan)
+    shape = kinds[0][0].shape
+    upper = np.triu_indices(shape[0], 1)
+    total = np.mean([np.mean([_surprise(s[upper]) for s in kind], axis=0) for kind in kinds], axis=0)
+    made = np.full(shape, np.nan)
     made[upper] = total
     return np.where(np.isnan(made), made.T, made)
 

@@ -60,17 +60,19 @@ def read_responses(path: Path) -> Responses:
 def _read(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path, columns=list(COLUMNS))
-        return table.set_column(2, "output", pc.fill_null(table.column("output").cast(pa.large_string()), ""))
+        names = [table.column(name).cast(pa.string()) for name in COLUMNS[:2]]
+        output = pc.fill_null(table.column("output").cast(pa.large_string()), "")
+        return pa.table([*names, output], names=COLUMNS)
     except FileNotFoundError:
         raise InputError("cannot be read: there is no such file", source=str(path)) from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise InputError(
             f"is no Parquet file with the columns {', '.join(COLUMNS)} ({type(error).__name__})", source=str(path)
         ) from None
 
 
 def _codes(table: pa.Table, column: str, path: Path) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[str]]:
-    values = table.column(column).cast(pa.string()) if table.num_rows else pa.chunked_array([[]], pa.string())
+    values = table.column(column)
     if values.null_count:
         row = int(np.flatnonzero(values.is_null().to_numpy())[0])
         raise InputError(f"no {column}", source=str(path), line=row + 1)
