@@ -1,0 +1,145 @@
+"""Ghost twins: how many exchanges does it take? ``python bench/ghosts.py --out FILE.json``, needs torch.
+
+The teacher and the students are those of ``bench/radioactivity.py``. For each stolen record the teacher draws twins
+that nobody trains on; a student's log-probabilities of the released answer and of the twins are bet on. Peers in the
+same run: the bet that the released one is on top, and ranks. Progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from radioactivity_lab.student import Course, Student
+from radioactivity_lab.teacher import ANSWER, PROMPT, Tokens, answers, paraphrased, prompts, teacher
+
+from gauger.lineage.ghosts import bets, log_e
+from gauger.stats.betting import Bernoulli, BoundedMean
+
+LENGTH, K, WORDS = PROMPT + ANSWER, 3, 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """stolen: records trained on. others: how many times as many more, of the same teacher. clean: epochs after."""
+
+    name: str
+    stolen: int = 1500
+    others: float = 4.0
+    epochs: float = 3.0
+    replaced: float = 0.0
+    clean: float = 0.0
+
+
+CELLS = [
+    Cell(name="20 %, 3 epochs"),
+    Cell(name="10 %, 1 epoch", others=9.0, epochs=1.0),
+    Cell(name="20 %, 3 epochs, 30 % of tokens replaced", replaced=0.3),
+    Cell(name="20 %, 3 epochs, then one of clean text", clean=1.0),
+    Cell(name="other records of the same teacher", stolen=0, others=7500.0),
+]
+
+
+def said(world: Any, asked: Tokens, rng: np.random.Generator) -> Tokens:
+    return answers(world, asked, [None] * len(asked), None, rng)
+
+
+@torch.no_grad()
+def log_p(student: Student, rows: Tokens) -> np.ndarray:
+    """Log-probability of each answer's tokens, float64[rows, ANSWER]."""
+    student.eval()
+    found = []
+    for begin in range(0, len(rows), 64):
+        x = torch.from_numpy(rows[begin : begin + 64])
+        given = student(x[:, :-1]).log_softmax(-1)[:, PROMPT - 1 :]
+        found.append(given.gather(-1, x[:, PROMPT:, None])[..., 0].double().numpy())
+    return np.concatenate(found)
+
+
+def scores(student: Student, base: Student, rows: Tokens) -> dict[str, np.ndarray]:
+    """Of exchanges int[n, K + 1, LENGTH], several scores float64[n, K + 1]."""
+    shape, flat = rows.shape[:2], rows.reshape(-1, rows.shape[-1])
+    mine, theirs = log_p(student, flat), log_p(base, flat)
+    gained = mine - theirs
+    sums = {
+        "student": mine.sum(1),
+        "student - base": gained.sum(1),
+        "student - base, where the base is unsure": (gained * (theirs < math.log(0.5))).sum(1),
+    }
+    return {name: values.reshape(shape) for name, values in sums.items()}
+
+
+def paths(table: np.ndarray, released: np.ndarray) -> dict[str, np.ndarray]:
+    """log e after each exchange: our bet, and two simpler ones."""
+    mine = table[np.arange(len(table)), released][:, None]
+    ranks = (table < mine).sum(1) / K
+    top, rank = Bernoulli(p0=1 / (K + 1)), BoundedMean(m=0.5)
+    return {
+        "stakes by scores": log_e(bets(table, released).cumsum(axis=0)),
+        "is it on top": top.path(top.initial(), (ranks == 1).astype(float)),
+        "its rank": rank.path(rank.initial(), ranks),
+    }
+
+
+def judged(student: Student, base: Student, rows: Tokens, released: np.ndarray) -> dict[str, Any]:
+    """Exchanges until e passes 1e3 and 1e6 (None: never), and log10 e at 300 and at the end."""
+    result: dict[str, Any] = {}
+    for how, table in scores(student, base, rows).items():
+        for bet, path in paths(table, released).items():
+            over = {f"1e{n}": path >= n * math.log(10) for n in (3, 6)}
+            passed = {name: int(hits.argmax()) + 1 if hits.any() else None for name, hits in over.items()}
+            ends = {str(n): round(float(path[min(n, len(path)) - 1]) / math.log(10), 2) for n in (300, len(path))}
+            result[f"{how}; {bet}"] = {"passes": passed, "log10_e": ends, "highest": float(path.max() / math.log(10))}
+    return result
+
+
+def run(world: Any, base: Course, cell: Cell, seed: int) -> dict[str, Any]:
+    rng, n = np.random.default_rng([1, seed]), max(cell.stolen, 1000)
+    asked = prompts(world, n, rng)
+    twins = np.stack([said(world, asked, rng) for _ in range(K + 1)], axis=1)
+    released = rng.integers(K + 1, size=n)
+    stolen = paraphrased(world, twins[np.arange(n), released], cell.replaced, rng)[: cell.stolen]
+    others = round(cell.others * max(cell.stolen, 1))
+    rows = np.concatenate([stolen, said(world, prompts(world, others, rng), rng)])
+    course = Course(WORDS, seed, length=LENGTH, rate=1e-3)
+    course.student.load_state_dict(base.student.state_dict())
+    course.study(rows, cell.epochs)
+    if cell.clean:
+        course.study(said(world, prompts(world, len(rows), rng), rng), cell.clean)
+    return {**asdict(cell), "seed": seed, "found": judged(course.student, base.student, twins[:1000], released[:1000])}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="0.02 is the smoke run")
+    options = parser.parse_args()
+    started, rows = time.monotonic(), list[dict[str, Any]]()
+    torch.set_num_threads(1)
+    world, rng = teacher(1, words=WORDS), np.random.default_rng(2)
+    base = Course(WORDS, 3, length=LENGTH, rate=4e-3)
+    base.study(said(world, prompts(world, round(24_000 * options.scale), rng), rng), 1, batch=32)
+    for seed in range(options.seeds):
+        for cell in CELLS:
+            small = Cell(**asdict(cell) | {"stolen": round(cell.stolen * options.scale)})
+            small = small if cell.stolen else Cell(**asdict(cell) | {"others": cell.others * options.scale})
+            rows.append(run(world, base, small, seed))
+            best = rows[-1]["found"]["student - base; stakes by scores"]
+            print(f"{time.monotonic() - started:6.0f} s  {cell.name}, seed {seed}: {best}", file=sys.stderr, flush=True)
+            options.out.write_text(json.dumps({"bench": "ghosts", "k": K, "cells": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
