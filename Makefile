@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test models test-models lint types check clean
+.PHONY: demo test models test-models demo-marks lint types check clean
 
 demo: $(READY)
 	$(BIN)/gauger demo --out out/demo
@@ -20,6 +20,10 @@ models: $(READY)
 
 test-models: models
 	$(BIN)/pytest -n 0 -m models
+
+# A small real model answers under two accounts' keys; then the marks are found, and the accounts named.
+demo-marks: models
+	sh bench/demo_marks.sh $(BIN)/gauger out/marks
 
 lint: $(READY)
 	$(BIN)/ruff check .
