@@ -2,8 +2,8 @@
 
 FOLDER has responses.parquet, models.csv, pairs.csv (kind, parent_or_teacher, child_or_student) and time_impossible.csv
 (candidate_teacher, suspect). Nothing is fitted, and the p-value of a pair rests on no pair of its two families, so all
-figures are of clusters left out. Intervals resample clusters: of positives the parent or teacher, of nulls the pair of
-makers. ``--scale 0.05`` is the smoke run.
+figures are of clusters left out. Intervals resample clusters: of positives the family (what the pairs of their kind
+join), of nulls the pair of makers. ``--scale 0.05`` is the smoke run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from gauger.app.lineage import Compared, compare
 from gauger.edge.lineage.responses import read_responses
@@ -88,7 +89,8 @@ def figures(
         return {"positives": len(pos), "nulls": len(neg)}
     x, y = value[tuple(pos.T)], value[tuple(neg.T)]
     low, high = np.sort([maker[neg[:, 0]], maker[neg[:, 1]]], axis=0)
-    clusters = np.concatenate([pos[:, 0], 10**6 + low * 10**3 + high])
+    family = connected_components(positive | positive.T)[1][pos[:, 0]]
+    clusters = np.concatenate([family, 10**6 + low * 10**3 + high])
     strata = np.repeat([0, 1], [len(x), len(y)])
 
     def both(weights: IntArray) -> FloatArray:
@@ -96,7 +98,7 @@ def figures(
         return np.array([measure(x, y, wp, wn) for measure in (auroc, tpr)])
 
     made = bootstrap.interval(both, clusters, rng=rng, strata=strata, resamples=resamples)
-    said = {"positives": len(x), "clusters": len(np.unique(pos[:, 0])), "nulls": len(y)}
+    said = {"positives": len(x), "families": len(np.unique(family)), "nulls": len(y)}
     for k, name in enumerate(("auroc", "tpr_at_1pct")):
         said[name] = [round(float(v[k]), 4) for v in (made.estimate, made.low, made.high)]
     return said
@@ -149,6 +151,20 @@ def accused(world: World, p: FloatArray, n: IntArray, rng: np.random.Generator) 
     return said
 
 
+def held_out(world: World, compared: Compared, rng: np.random.Generator) -> dict[str, Any]:
+    """Half of the makers calibrate, the pairs of the other half are judged: the share of innocents called, 20 times."""
+    shares = []
+    for _ in range(20):
+        inside = (rng.random(world.maker.max() + 1) < 0.5)[world.maker]
+        known = world.null & inside[:, None] & inside[None, :]
+        null = calibration.null_pairs(compared.score, compared.length, known, world.cluster)
+        apart = np.triu(world.null & ~inside[:, None] & ~inside[None, :] & ~np.isnan(compared.score), 1)
+        pairs = [(int(i), int(j)) for i, j in np.argwhere(apart)]
+        p, _ = calibration.p_values(pairs, compared.score, compared.length, null, world.kin)
+        shares.append([float(np.mean(p <= alpha)) if len(p) else 0.0 for alpha in (0.01, 0.05, 0.1)])
+    return {"alpha": [0.01, 0.05, 0.1], "mean": np.mean(shares, axis=0).tolist(), "sd": np.std(shares, axis=0).tolist()}
+
+
 def report(world: World, compared: Compared, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
     """All figures at one number of prompts."""
     p, n = p_matrix(world, compared)
@@ -172,6 +188,7 @@ def report(world: World, compared: Compared, rng: np.random.Generator, resamples
         "prompts": compared.prompts,
         **made,
         "innocents": accused(world, p, n, rng),
+        "held_out_makers": held_out(world, compared, np.random.default_rng(0)),
         "units": float(np.median(n)),
     }
 

@@ -197,6 +197,16 @@ def test_too_small_a_population_for_alpha(world: World, capsys: pytest.CaptureFi
     assert "floor" in said["why"]
 
 
+def test_many_candidates_need_a_large_population_or_an_alpha_for_each(world: World) -> None:
+    pairs = [(f"m{k:02}", "child") for k in range(20)]
+    assert world.run(pairs, *ALPHA) == 0
+    assert {row["verdict"] for row in world.found()} == {"cannot tell"}
+    assert world.run(pairs, *ALPHA, "--per-pair") == 1
+    said = [row["verdict"] for row in world.found()]
+    assert said[5] == "related"
+    assert said.count("not shown") >= 15
+
+
 def test_the_same_row_twice_counts_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.run([("m05", "child")], *ALPHA)
     first = world.out.read_bytes()

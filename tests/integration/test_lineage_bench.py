@@ -46,6 +46,7 @@ def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
         assert {"score", "p", "length_only", "wording", "rare_runs", "opening_style"} == set(
             run["parent-child"]["unrelated"]
         )
+        assert len(run["held_out_makers"]["mean"]) == 3
         assert set(run["innocents"]) == {
             *("pairs_unrelated", "pairs_same_foundation", "pairs_impossible"),
             *("open_set_of_1", "open_set_of_5"),

@@ -34,8 +34,10 @@ def verdicts(
     Source: Holm 1979.  Deviates: nothing.
     """
     said: list[Verdict] = ["cannot tell"] * len(suspects)
-    for suspect in dict.fromkeys(suspects):
-        rows = [k for k, name in enumerate(suspects) if name == suspect]
+    of: dict[str, list[int]] = {}
+    for k, name in enumerate(suspects):
+        of.setdefault(name, []).append(k)
+    for rows in of.values():
         judged = [k for k in rows if p[k] is not None]
         tests = 1 if per_pair else len(judged)
         if not judged or max(conformal.floor(n_null[k]) for k in judged) * tests > alpha:
