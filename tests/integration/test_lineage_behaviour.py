@@ -122,6 +122,14 @@ def test_it_says_the_same_twice_and_whatever_the_order_of_rows(world: World) -> 
     assert world.out.read_bytes() != first
 
 
+def test_models_without_answers_are_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.origins.append(("silent", "maker", "base"))
+    assert world.run([("silent", "m08"), ("m05", "child")], *ALPHA, "--json") == 1
+    said = capsys.readouterr()
+    assert "left out: 1" in said.err
+    assert json.loads(said.out)["pairs"][0]["why"] == "the candidate has no answers"
+
+
 def test_a_parent_in_the_table_leaves_the_null(world: World) -> None:
     """The child calibrates nobody against its parent once the table says whose child it is."""
     world.run([("m07", "m08")], *ALPHA)
@@ -225,8 +233,8 @@ def test_errors_say_where(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert f"r.parquet:{len(other)}: is not the answer" in errors(world, capsys, rows=other)
     assert "r.parquet:1: no model" in errors(world, capsys, rows=[("q0", None, "x"), *world.rows()])  # type: ignore[list-item]
     alone = [row for row in world.rows() if row[1] == "child"]
-    assert "1 models can be compared" in errors(world, capsys, rows=alone)
-    assert "0 models can be compared" in errors(world, capsys, rows=[])
+    assert "only 1 of the models can be compared" in errors(world, capsys, rows=alone)
+    assert "only 0 of the models can be compared" in errors(world, capsys, rows=[])
     assert "--prompts" in errors(world, capsys, "--prompts", "19")
     assert "--alpha" in errors(world, capsys, "--alpha", "1")
 

@@ -81,7 +81,9 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator) -> Com
     )
     fit = ~(few | other)
     if fit.sum() < LEAST_MODELS:
-        raise InputError(f"{fit.sum()} models can be compared, and a population needs at least {LEAST_MODELS}")
+        raise InputError(
+            f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
+        )
     held = held.take(np.flatnonzero(fit[held.model]))
     wording, rare, opening = likeness.wording(held), likeness.rare_runs(held), likeness.opening_style(held)
     return Compared(

@@ -22,6 +22,7 @@ from gauger.edge.small_files import PUBLIC, exists, write_new
 from gauger.model import canonical_json, to_plain
 
 COLUMNS = ("candidate", "suspect", "score", "p", "log10_e", "n_null", "floor", "verdict")
+SHOWN = 10
 
 
 def behaviour(
@@ -68,7 +69,7 @@ def _tell(repeats: int, silent: int) -> None:
     if repeats:
         say(f"{repeats:,} rows say again what another row says, and count once")
     if silent:
-        say(f"{silent:,} models of the population have no answers, and are left out")
+        say(f"models of the population without answers, left out: {silent:,}")
 
 
 def _digest(path: Path) -> str:
@@ -103,8 +104,10 @@ def _show(rows: Sequence[Judged], prompts: int, alpha: float, out: Path) -> None
     said = Counter(row.verdict for row in rows)
     print(f"{len(rows):,} pairs on {prompts:,} prompts, alpha {alpha:g}: {out}")
     print("\n".join(f"  {word}: {count:,}" for word, count in said.most_common()))
-    for row in [row for row in rows if row.verdict == "related" and row.evidence is not None][:10]:
-        e = 0.0 if row.evidence is None else row.evidence.log10_e
+    related = [(row, row.evidence) for row in rows if row.verdict == "related" and row.evidence is not None]
+    for row, evidence in related[:SHOWN]:
         names = f"{visible(row.candidate, 80)} -> {visible(row.suspect, 80)}"
-        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), log10 e {e:.1f}")
+        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), log10 e {evidence.log10_e:.1f}")
+    if len(related) > SHOWN:
+        print(f"  and {len(related) - SHOWN:,} more, in the file")
     print("Related says that one was made from the other, or both from a third; not which, and not how.")
