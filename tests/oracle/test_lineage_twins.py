@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gauger.lineage import likeness
-from gauger.lineage.answers import Answers, likeness_of_length, usable
+from gauger.lineage.answers import Answers, chosen, likeness_of_length, usable
 from gauger.lineage.words import tokenize
 from gauger.stats import FloatArray
 
@@ -165,3 +165,13 @@ def test_usable() -> None:
         (4, 0): True,
         (5, 0): False,
     }
+
+
+def test_the_prompts_that_most_models_answered_are_chosen() -> None:
+    given = [(p, m, f"w{p} w{m}") for p in range(12) for m in range(6) if p % 3 == 0 or m < 4]
+    made = [chosen(packed(given), k, np.random.default_rng(seed)) for k, seed in ((4, 1), (6, 1), (6, 2))]
+    assert set(made[0].prompt.tolist()) == {0, 3, 6, 9}
+    assert made[0].counts().tolist() == [4] * 6
+    more = [set(a.prompt.tolist()) for a in made[1:]]
+    assert all(len(m) == 6 and m > {0, 3, 6, 9} for m in more)
+    assert more[0] != more[1]
