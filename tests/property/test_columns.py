@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,8 +18,10 @@ from hypothesis import strategies as st
 from gauger.edge import parallel
 from gauger.edge.formats import litellm_columns
 from gauger.edge.formats.litellm import REDACTED
+from gauger.edge.formats.values import micros_or_none
 from gauger.edge.parallel import Job, Parsed, parse
 from gauger.edge.spans import find_spans
+from gauger.edge.times import UNREAD, from_iso
 
 # JSON text, not values: what a writer's text looks like is half of what can differ.
 BLANKS = "".join(c for c in map(chr, range(0x10000)) if c.isspace())
@@ -61,11 +66,22 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.sampled_from(ODD_NUMBERS),
 )
+ISO = st.one_of(
+    st.builds(
+        lambda when, split, fraction, zone: when.strftime(f"%Y-%m-%d{split}%H:%M:%S") + fraction + zone,
+        st.datetimes(datetime(1999, 12, 30), datetime(2100, 1, 2)),
+        st.sampled_from("TTT t"),
+        st.sampled_from(["", ".", ".5", ".000001", ".123456789", ".1234567891", ",5"]),
+        st.sampled_from(["", "Z", "z", "+00:00", "-00:00", "+05:30", "-23:59", "+24:00", "+0530", "+05", "Z "]),
+    ),
+    st.from_regex(r"20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]", fullmatch=True),
+)
 TIMES = st.one_of(
     st.floats(1e9, 4e9).map(repr),
     st.sampled_from(
         ["1750000000", "1750000000.0000005", "1750000000.1234567", "1.75e9", "1750000000000", "3999999999.9999995"]
     ),
+    ISO.map(json.dumps),
     st.sampled_from(['"2025-06-15T15:06:40Z"', '"1750000000"', "1e9", "4e9", "null", "0", "-1750000000.5", "true"]),
 )
 ATOMS = st.one_of(TEXTS, NUMBERS, st.sampled_from(ODD_TEXTS + ODD_VALUES))
@@ -159,7 +175,15 @@ WHOLE = st.builds(
     mostly(st.just('"u"'), TEXT),
     item({k: v for k, v in FIELDS.items() if k != "user"}),
 ).map(lambda t: t.replace(", }", "}"))
-SAID = st.builds(lambda r, c: members([("role", r), ("content", c)]), ROLE, TEXTS)
+PARTS = st.sampled_from(["text", "input_text", "output_text", "thinking", "tool_result", "image", "", None])
+PART = st.builds(
+    lambda kind, said, odd: members([("type", kind), *said, *odd]),
+    PARTS.map(json.dumps),
+    st.lists(st.tuples(st.just("text"), mostly(TEXTS)), max_size=1),
+    rare(st.tuples(st.sampled_from(["text", "content", "thinking", "data", "cache_control"]), mostly(TEXTS))),
+)
+CONTENT = st.one_of(TEXTS, TEXTS, st.lists(PART, max_size=2).map(array))
+SAID = st.builds(lambda r, c: members([("role", r), ("content", c)]), ROLE, CONTENT)
 TALK = st.builds(
     lambda start, said, answer, rest: members(
         [("startTime", start), ("user", '"u"'), ("messages", array(said))]
@@ -227,6 +251,19 @@ def same(data: bytes, first: int = 1, source: str = "a log") -> None:
 @example(lines=[b'{"startTime":1.75e9,"user":"u","usage":' + b"[" * 59 + b"]" * 59 + b"}"] * 2, first=1, end=True)
 def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int, end: bool) -> None:
     same(b"\n".join(lines) + b"\n" * end, first)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(written=ISO)
+@example(written="2024-02-29 23:59:60")
+@example(written="2100-01-01T00:00:00.000000+00:01")
+def test_a_written_time_is_what_the_standard_library_reads(written: str) -> None:
+    text = np.frombuffer(f'{written}"'.encode(), np.uint8)
+    found = int(from_iso(text, np.array([[0, len(text) - 1]], np.int32))[0])
+    known = micros_or_none(written)
+    assert found in (known, UNREAD)
+    usual = known is not None and written[11:13] < "24" and re.fullmatch(r"[^,]{10}[T ][\d:]{8}(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", written)
+    assert (found != UNREAD) == bool(usual)
 
 
 @pytest.mark.parametrize("odd", ODD_TEXTS + ODD_NUMBERS + ODD_VALUES)
@@ -366,6 +403,17 @@ def test_whatever_shape_a_line_has_it_is_read_as_line_by_line(change: dict[str, 
         {"metadata": {"user_api_key": "sk-raw", "user_api_key_team_id": "t"}, "user_agent": "x"},
         {"endTime": None, "status": "timeout", "spend": 0.5, "response_cost": None},
         {"usage": {"nested": [[[{"a": [1, 2.5e-3, "\\", None, True]}]]]}},
+        {"startTime": "2025-06-15T15:06:40.123456+02:00", "endTime": "2025-06-15 15:06:41"},
+        {
+            "messages": [
+                {"role": "system", "content": [{"type": "text", "text": "Ü", "cache_control": {"type": "ephemeral"}}]},
+                {"role": "user", "content": [{"type": "input_text", "text": REDACTED}]},
+                {"role": "assistant", "content": []},
+                {"role": "user", "content": [{"type": "text"}]},
+            ],
+            "response": {"choices": [{"message": {"content": [{"type": "text", "text": REDACTED}]}}]},
+        },
+        {"response": {"choices": [{"message": {"content": []}}]}},
     ],
 )
 @pytest.mark.parametrize("ascii", [True, False])
@@ -379,8 +427,8 @@ def test_plain_lines_are_not_decoded_one_by_one(change: dict[str, Any], ascii: b
 
 def test_only_the_odd_lines_are_decoded_and_the_rows_keep_the_order_of_the_lines() -> None:
     odd: list[dict[str, Any]] = [
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi."}]}]},
-        {"startTime": "2025-06-15T15:06:40Z"},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi."}, {"type": "image_url"}]}]},
+        {"startTime": "20250615T150640Z"},
         {"metadata": {}},
         {"prompt_tokens": "12"},
         {"response": {"choices": [{"message": {"content": "a", "reasoning_content": "b"}}]}},

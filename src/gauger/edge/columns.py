@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gauger.edge.formats.exchange import column
-from gauger.edge.span_kernels import NULL, cut, first
+from gauger.edge.span_kernels import ESCAPED, NULL, NUMBER, TEXT, cut, first
+from gauger.edge.times import MISSING, UNREAD, from_iso, from_seconds
 
 Cells = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
@@ -42,11 +43,11 @@ class Columns:
 
     def kind(self, name: str) -> npt.NDArray[np.uint8]:
         """The kind of each value; 0 where it is missing."""
-        return self._cells(name)[1]
+        return self.cells(name)[1]
 
     def is_true(self, name: str) -> npt.NDArray[np.bool_]:
         """Of a slot of booleans, which are true."""
-        spans, kinds = self._cells(name)
+        spans, kinds = self.cells(name)
         true: npt.NDArray[np.bool_] = self._data[np.where(kinds > NULL, spans[:, 0], 0)] == ord("t")
         return true & (kinds > NULL)
 
@@ -58,7 +59,7 @@ class Columns:
 
     def text(self, cells: str | Cells) -> pa.Array:
         """Strings; null where there is none. Of values that are no strings, their JSON."""
-        spans, kinds = self._cells(cells) if isinstance(cells, str) else cells
+        spans, kinds = self.cells(cells) if isinstance(cells, str) else cells
         valid = kinds > NULL
         if not valid.any():
             return pa.nulls(len(kinds), pa.string())
@@ -74,7 +75,21 @@ class Columns:
         """float64, of a slot of numbers."""
         return self.text(name).cast(pa.float64())
 
-    def _cells(self, name: str) -> Cells:
+    def micros(self, name: str) -> npt.NDArray[np.int64]:
+        """Microseconds since 1970, of a slot of seconds or ISO 8601; else MISSING, or UNREAD what is not plain."""
+        spans, kinds = self.cells(name)
+        found = np.full(len(kinds), MISSING)
+        counted, written = (kinds & NUMBER) > 0, (kinds & TEXT) > 0
+        if counted.any():
+            seconds = self.text((spans, np.where(counted, kinds, 0).astype(np.uint8))).cast(pa.float64())
+            found = from_seconds(seconds.to_numpy(zero_copy_only=False))
+        if written.any():
+            found[written] = from_iso(self._data, spans[written])
+            found[(kinds & ESCAPED) > 0] = UNREAD
+        return found
+
+    def cells(self, name: str) -> Cells:
+        """Where each value lies and its kind."""
         slot = self._slots[name]
         return self._spans[slot], self._kinds[slot]
 

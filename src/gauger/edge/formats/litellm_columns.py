@@ -22,9 +22,15 @@ from gauger.edge.formats.parameters import Parameters, read_parameters
 from gauger.edge.formats.values import key_hash
 from gauger.edge.span_kernels import ARRAY, BOOL, INTEGER, NULL, NUMBER, OBJECT, TEXT
 from gauger.edge.spans import Spans, Tree, Want
+from gauger.edge.times import MISSING, UNREAD
 
 _TEXT, _COUNT, _AMOUNT, _NONE = Want(TEXT | NULL), Want(INTEGER | NULL), Want(NUMBER | NULL), Want(NULL)
-_MESSAGE = {"role": Want(TEXT), "content": _TEXT, "type": Want(0)} | dict.fromkeys(
+_PART = {"type": Want(TEXT), "text": Want(TEXT)} | dict.fromkeys(
+    ("content", "thinking", "reasoning", "signature", "data"), _NONE
+)
+_CONTENT = Want(TEXT | NULL | ARRAY, each=Want(OBJECT, _PART), most=1)
+_PART_TYPES = frozenset({"text", "input_text", "output_text"})  # whose text is said, whoever says it
+_MESSAGE = {"role": Want(TEXT), "content": _CONTENT, "type": Want(0)} | dict.fromkeys(
     ("parts", "text", "reasoning_content", "thinking_blocks", "summary", "encrypted_content"), _NONE
 )
 _CHOICE = Want(OBJECT, {"message": Want(OBJECT | NULL, _MESSAGE), "text": _NONE})
@@ -53,8 +59,8 @@ TREE = Tree(
         OBJECT,
         dict.fromkeys((*_TEXTS, "user", "api_key", "team_id", "organization_id"), _TEXT)
         | {
-            "startTime": Want(NUMBER),
-            "endTime": _AMOUNT,
+            "startTime": Want(NUMBER | TEXT),
+            "endTime": Want(NUMBER | TEXT | NULL),
             "prompt_tokens": _COUNT,
             "completion_tokens": _COUNT,
             "response_cost": _AMOUNT,
@@ -110,25 +116,43 @@ def read(source: str, first_line: int, spans: Spans) -> pa.RecordBatch:
 
 def _plain(spans: Spans) -> tuple[Columns, pa.Array, pa.Array]:
     """The lines that are not odd, after a look at what the tree cannot say, and their times."""
-    at = np.flatnonzero(~spans.odd)
     lines = Columns(spans.data, TREE.slots, spans.spans, spans.kinds)
+    owner = np.repeat(np.arange(len(lines)), np.diff(spans.first_row))
+    rows = slice(len(owner))
+    messages = Columns(spans.data, TREE.row_slots, spans.row_spans[:, rows], spans.row_kinds[:, rows])
+    spans.odd[owner[_strange(messages, "content")]] = True
+    spans.odd[_strange(lines, _ANSWER + ".content")] = True
+    at = np.flatnonzero(~spans.odd)
     lines = lines.only(at) if len(at) < len(lines) else lines
-    begun, ended = (lines.number(name).to_numpy(zero_copy_only=False) for name in ("startTime", "endTime"))
-    account = lines.first(*_USER, *_KEY, *_ORG)[1] > NULL
-    good = account & _usual(begun) & (_usual(ended) | np.isnan(ended))
+    begun, ended = lines.micros("startTime"), lines.micros("endTime")
+    good = (lines.first(*_USER, *_KEY, *_ORG)[1] > NULL) & (begun > UNREAD) & (ended != UNREAD)
     spans.odd[at[~good]] = True
     return lines if good.all() else lines.only(good), _times(begun[good]), _times(ended[good])
 
 
-def _usual(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which times need no guess of their unit."""
-    return (seconds >= 1e9) & (seconds < 4e9)
+def _strange(said: Columns, content: str) -> npt.NDArray[np.bool_]:
+    """Which contents have a part that may be no text."""
+    parted = said.kind(content) == ARRAY
+    if not parted.any():
+        return parted
+    at = np.flatnonzero(parted)
+    named = said.only(at).text(content + "..type").dictionary_encode()
+    text = np.array([name in _PART_TYPES for name in named.dictionary.to_pylist()] + [True])
+    parted[at] = ~text[pc.fill_null(named.indices, -1).to_numpy()]
+    return parted
 
 
-def _times(seconds: npt.NDArray[np.float64]) -> pa.Array:
-    known = ~np.isnan(seconds)
-    micros = np.where(known, seconds, 0) * 1e6 + 0.5
-    return pa.array(micros.astype(np.int64), mask=~known).cast(TIMESTAMP)
+def _said(said: Columns, content: str) -> pa.Array:
+    """The texts of the contents, of those that have a part its."""
+    (spans, kinds), (part_spans, part_kinds) = said.cells(content), said.cells(content + "..text")
+    parted = kinds == ARRAY
+    if not parted.any():
+        return said.text(content)
+    return said.text((np.where(parted[:, None], part_spans, spans), np.where(parted, part_kinds, kinds)))
+
+
+def _times(micros: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.array(micros, mask=micros == MISSING).cast(TIMESTAMP)
 
 
 def _id(lines: Columns) -> pa.Array:
@@ -159,16 +183,17 @@ def _conversation(lines: Columns, spans: Spans) -> dict[str, pa.Array]:
     rows = np.flatnonzero(mine)
     messages = Columns(spans.data, TREE.row_slots, spans.row_spans[:, rows], spans.row_kinds[:, rows])
     owner = np.repeat(np.arange(len(lines)), made[plain])
-    roles, contents = messages.text("role"), messages.text("content")
+    roles, contents = messages.text("role"), _said(messages, "content")
     last = np.cumsum(made[plain])[made[plain] > 0] - 1  # of each exchange that has messages
     redacted = pc.fill_null(pc.equal(contents, REDACTED), False).to_numpy(zero_copy_only=False)
+    redacted &= messages.kind("content") != ARRAY
     if redacted[last].any():
         kept = ~np.isin(owner, owner[last[redacted[last]]])
         owner, roles, contents = owner[kept], roles.filter(pa.array(kept)), contents.filter(pa.array(kept))
-    answers = lines.text(_ANSWER + ".content")
-    withheld = pc.equal(answers, REDACTED)
-    if pc.any(withheld).as_py():
-        answers = pc.if_else(withheld, None, answers)
-    silent = (lines.kind(_ANSWER) == OBJECT) & (lines.kind(_ANSWER + ".content") <= NULL)
+    answers = _said(lines, _ANSWER + ".content")
+    silent = (lines.kind(_ANSWER) == OBJECT) & answers.is_null().to_numpy(zero_copy_only=False)
+    withheld = pc.fill_null(pc.equal(answers, REDACTED), False).to_numpy(zero_copy_only=False)
+    withheld &= lines.kind(_ANSWER + ".content") != ARRAY
+    answers = pc.if_else(pa.array(withheld), None, answers) if withheld.any() else answers
     answers = pc.if_else(pa.array(silent), "", answers) if silent.any() else answers
     return chat_columns.converse(owner, roles, contents, answers)
