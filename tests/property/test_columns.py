@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gauger.edge import parallel
+from gauger.edge.columns import ColumnReader
 from gauger.edge.formats import litellm_columns
 from gauger.edge.formats.litellm import REDACTED
 from gauger.edge.formats.values import micros_or_none
@@ -69,7 +70,7 @@ NUMBERS = st.one_of(
 ISO = st.one_of(
     st.builds(
         lambda when, split, fraction, zone: when.strftime(f"%Y-%m-%d{split}%H:%M:%S") + fraction + zone,
-        st.datetimes(datetime(1999, 12, 30), datetime(2100, 1, 2)),
+        st.integers(946_512_000, 4_102_531_200).map(lambda second: datetime.fromtimestamp(second, UTC)),
         st.sampled_from("TTT t"),
         st.sampled_from(["", ".", ".5", ".000001", ".123456789", ".1234567891", ",5"]),
         st.sampled_from(["", "Z", "z", "+00:00", "-00:00", "+05:30", "-23:59", "+24:00", "+0530", "+05", "Z "]),
@@ -226,7 +227,7 @@ def counted() -> Iterator[list[int]]:
 
 
 def by_line(job: Job, data: bytes) -> Parsed:
-    with mock.patch.dict(parallel._COLUMNS, clear=True):
+    with mock.patch.object(parallel, "_columns", return_value=None):
         return parse(job, data)
 
 
@@ -262,7 +263,11 @@ def test_a_written_time_is_what_the_standard_library_reads(written: str) -> None
     found = int(from_iso(text, np.array([[0, len(text) - 1]], np.int32))[0])
     known = micros_or_none(written)
     assert found in (known, UNREAD)
-    usual = known is not None and written[11:13] < "24" and re.fullmatch(r"[^,]{10}[T ][\d:]{8}(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", written)
+    usual = (
+        known is not None
+        and written[11:13] < "24"
+        and re.fullmatch(r"[^,]{10}[T ][\d:]{8}(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", written)
+    )
     assert (found != UNREAD) == bool(usual)
 
 
@@ -458,7 +463,8 @@ def test_a_path_that_is_no_text() -> None:
 
 def test_a_defect_of_the_columns_costs_time_and_no_line() -> None:
     data = b"\n".join(json.dumps(PLAIN | {"id": f"c{n}"}).encode() for n in range(3))
-    with mock.patch.object(litellm_columns, "read", side_effect=RuntimeError), counted() as seen:
+    failing = ColumnReader(litellm_columns.TREE, mock.Mock(side_effect=RuntimeError))
+    with mock.patch.object(parallel, "_columns", return_value=failing), counted() as seen:
         assert parse(Job("log", 5, 3, "litellm"), data).batch.column("line").to_pylist() == seen == [5, 6, 7]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gauger.detect.tables import EVENTS, TIMESTAMP
 from gauger.edge.formats.exchange import column
-from gauger.edge.span_kernels import ESCAPED, NULL, NUMBER, TEXT, cut, first
-from gauger.edge.times import MISSING, UNREAD, from_iso, from_seconds
+from gauger.edge.span_kernels import ESCAPED, FRACTION, INTEGER, NULL, TEXT, cut, first
+from gauger.edge.spans import Spans, Tree
+from gauger.edge.times import MISSING, UNREAD, Micros, from_fractions, from_integers, from_iso
 
 Cells = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
@@ -39,6 +41,8 @@ class Columns:
 
     def only(self, rows: npt.NDArray[Any]) -> Columns:
         """Those rows only (a mask or indices)."""
+        if rows.dtype == np.bool_ and rows.all():
+            return self
         return Columns(self._data, self._slots, self._spans[:, rows], self._kinds[:, rows])
 
     def kind(self, name: str) -> npt.NDArray[np.uint8]:
@@ -75,16 +79,19 @@ class Columns:
         """float64, of a slot of numbers."""
         return self.text(name).cast(pa.float64())
 
-    def micros(self, name: str) -> npt.NDArray[np.int64]:
-        """Microseconds since 1970, of a slot of seconds or ISO 8601; else MISSING, or UNREAD what is not plain."""
-        spans, kinds = self.cells(name)
+    def micros(self, cells: str | Cells, unit: str | None = None) -> Micros:
+        """Microseconds since 1970, of counts or ISO 8601; else MISSING, or UNREAD what is not plain.
+
+        Args:
+            unit: of the counts; as their magnitude tells where None.
+        """
+        spans, kinds = self.cells(cells) if isinstance(cells, str) else cells
         found = np.full(len(kinds), MISSING)
-        counted, written = (kinds & NUMBER) > 0, (kinds & TEXT) > 0
-        if counted.any():
-            seconds = self.text((spans, np.where(counted, kinds, 0).astype(np.uint8))).cast(pa.float64())
-            found = from_seconds(seconds.to_numpy(zero_copy_only=False))
-        if written.any():
-            found[written] = from_iso(self._data, spans[written])
+        for kind, type_, read in ((INTEGER, pa.int64(), from_integers), (FRACTION, pa.float64(), from_fractions)):
+            if (mine := (kinds & kind) > 0).any():
+                found[mine] = read(self.text((spans[mine], kinds[mine])).cast(type_).to_numpy(), unit)
+        if (written := (kinds & TEXT) > 0).any():
+            found[written] = UNREAD if unit else from_iso(self._data, spans[written])
             found[(kinds & ESCAPED) > 0] = UNREAD
         return found
 
@@ -92,6 +99,38 @@ class Columns:
         """Where each value lies and its kind."""
         slot = self._slots[name]
         return self._spans[slot], self._kinds[slot]
+
+
+class ColumnReader(NamedTuple):
+    """A format's way to read plain lines without Python per line.
+
+    Attributes:
+        tree: what a line must be. read: of a source, its first line's number and the spans of `tree`, the
+            exchanges of all lines that are not odd; it may find more lines odd.
+    """
+
+    tree: Tree
+    read: Callable[[str, int, Spans], pa.RecordBatch]
+
+
+def exchanges(source: str, numbers: npt.NDArray[np.int64], arrays: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Some columns of EVENTS with where they come from; an exchange without id is named by its place.
+
+    Args:
+        numbers: of the lines, one an exchange.
+    """
+    name = column([source], pa.string())[0]  # a path may hold what is no text
+    lines = pa.array(numbers)
+    event_id = arrays.get("event_id", pa.nulls(len(lines), pa.string()))
+    event_id = either(event_id, lambda: pc.binary_join_element_wise(name, lines.cast(pa.string()), ":"))
+    arrays = {**arrays, "event_id": event_id, "source": pa.repeat(name, len(lines)), "line": lines}
+    columns = [arrays[f.name].cast(f.type) if f.name in arrays else pa.nulls(len(lines), f.type) for f in EVENTS]
+    return pa.RecordBatch.from_arrays(columns, schema=EVENTS)
+
+
+def timestamps(micros: Micros) -> pa.Array:
+    """Times that are plain or MISSING."""
+    return pa.array(micros, mask=micros == MISSING).cast(TIMESTAMP)
 
 
 def per_distinct(values: pa.Array, made: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:

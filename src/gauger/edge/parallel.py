@@ -22,7 +22,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from gauger.edge.formats import Decode, FieldMap, decoder, litellm, litellm_columns
+from gauger.edge.columns import ColumnReader
+from gauger.edge.formats import Decode, FieldMap, decoder, litellm, litellm_columns, mapped, mapped_columns
 from gauger.edge.formats.exchange import Exchange, settle, to_batch
 from gauger.edge.formats.values import LineError
 from gauger.edge.lines import BOM, LONGEST_LINE
@@ -35,7 +36,6 @@ _AT_HOME = 2  # blocks that no child is started for
 _PIPE = 1 << 20 if sys.platform == "linux" else -1  # bytes; the default means a switch of process each 64 KiB
 _AHEAD = 2  # blocks in flight for each worker
 _MOST_ODD = 0.05  # of a block's lines, read one by one in a thread that others then wait for
-_COLUMNS = {litellm.NAME: litellm_columns}
 
 
 class Job(msgspec.Struct):
@@ -75,7 +75,7 @@ def parse(job: Job, data: bytes, spans: Spans | None = None) -> Parsed:
     if spans is None:
         return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
     try:
-        plain = _COLUMNS[job.format].read(job.source, job.line, spans)
+        plain = cast(ColumnReader, _columns(*_format(job))).read(job.source, job.line, spans)
     except Exception:  # a defect of ours must not end a scan of millions
         return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
     odd = np.flatnonzero(spans.odd).tolist()
@@ -85,13 +85,13 @@ def parse(job: Job, data: bytes, spans: Spans | None = None) -> Parsed:
 
 def look(job: Job, data: bytes) -> Spans | None:
     """Where a block's values lie; None where its format has no columns."""
-    columns = _COLUMNS.get(job.format)
-    return None if columns is None else find_spans(columns.TREE, data)
+    columns = _columns(*_format(job))
+    return None if columns is None else find_spans(columns.tree, data)
 
 
 def _by_line(job: Job, numbered: Iterable[tuple[int, bytes]], others: pa.RecordBatch | None) -> Parsed:
     """Decode these lines one by one; `others` are the block's exchanges from other lines."""
-    decode = _decoder(job.format, None if job.mapping is None else msgspec.json.encode(job.mapping))
+    decode = _decoder(*_format(job))
     tally = Tally([job.fault] if job.fault else [])
     found: list[Exchange] = []
     lines: list[int] = []
@@ -118,9 +118,22 @@ def _in_line_order(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBa
     return both.take(pa.array(np.argsort(both.column("line").to_numpy(), kind="stable")))
 
 
+def _format(job: Job) -> tuple[str, bytes | None]:
+    return job.format, None if job.mapping is None else msgspec.json.encode(job.mapping)
+
+
 @lru_cache(maxsize=8)
 def _decoder(name: str, mapping: bytes | None) -> Decode:
     return decoder(name, None if mapping is None else msgspec.json.decode(mapping, type=FieldMap))
+
+
+@lru_cache(maxsize=8)
+def _columns(name: str, mapping: bytes | None) -> ColumnReader | None:
+    if name == litellm.NAME:
+        return litellm_columns.READER
+    if name == mapped.CANONICAL:
+        return mapped_columns.reader(mapped.canonical_map())
+    return mapped_columns.reader(msgspec.json.decode(mapping, type=FieldMap)) if mapping else None
 
 
 def _decoded(decode: Decode, number: int, line: bytes, tally: Tally) -> list[Exchange]:

@@ -6,17 +6,34 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, uint64
 
+from gauger.edge.formats.values import EARLIEST, LATEST
 from gauger.edge.kernel import kernel, of
 
 MISSING, UNREAD = np.iinfo(np.int64).min, np.iinfo(np.int64).min + 1  # in place of a time: both below all times
-_EARLIEST, _LATEST = 946_684_800_000_000, 4_102_444_800_000_000  # as in `formats.values`
+_PER_UNIT = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+
+Micros = npt.NDArray[np.int64]
 
 
-def from_seconds(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Microseconds of seconds since 1970, NaN for none. UNREAD what may be of another unit."""
-    usual = (seconds >= 1e9) & (seconds < 4e9)
-    micros = (np.where(usual, seconds, 0) * 1e6 + 0.5).astype(np.int64)
-    return np.where(usual, micros, np.where(np.isnan(seconds), MISSING, UNREAD))
+def from_integers(counts: npt.NDArray[np.int64], unit: str | None = None) -> Micros:
+    """Microseconds of counts since 1970; of no named unit, the one in which they lie in our century."""
+    found = np.full(len(counts), UNREAD)
+    for name, scale in _PER_UNIT.items():
+        if unit in {None, name}:
+            usual = (counts >= EARLIEST // scale) & (counts < LATEST // scale)
+            found[usual] = counts[usual] * scale
+    if unit == "ns":  # unnamed ones are left: readers to whom all numbers are floats see others
+        usual = (counts >= EARLIEST * 1000) & (counts < LATEST * 1000)
+        found[usual] = counts[usual] // 1000
+    return found
+
+
+def from_fractions(seconds: npt.NDArray[np.float64], unit: str | None = None) -> Micros:
+    """Microseconds of seconds since 1970. UNREAD what is, or may be, of another unit."""
+    usual = (seconds >= 1e9) & (seconds < 4e9) & (unit in {None, "s"})
+    scaled = np.where(usual, seconds, 0) * 1e6
+    micros = np.rint(scaled) if unit else np.floor(scaled + 0.5)  # as `values.micros` does
+    return np.where(usual, micros.astype(np.int64), UNREAD)
 
 
 @njit(cache=True, nogil=True)
@@ -42,7 +59,7 @@ def _iso(data, at, end):  # type: ignore[no-untyped-def]
     year, month, day = _two(data, at) * 100 + _two(data, at + 2), _two(data, at + 5), _two(data, at + 8)
     hour, minute, second = _two(data, at + 11), _two(data, at + 14), _two(data, at + 17)
     split = of(data, at + 10)
-    framed = of(data, at + 4) == 45 and of(data, at + 7) == 45 and (split == 84 or split == 32)  # - - T or blank
+    framed = of(data, at + 4) == 45 and of(data, at + 7) == 45 and (split == ord("T") or split == 32)
     framed = framed and of(data, at + 13) == 58 and of(data, at + 16) == 58  # : :
     if not framed or year < 2000 or not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
         return UNREAD
@@ -54,7 +71,7 @@ def _iso(data, at, end):  # type: ignore[no-untyped-def]
         return UNREAD
     seconds = ((_day_number(year, month, day) * 24 + hour) * 60 + minute - east) * 60 + second
     micros = seconds * 1_000_000 + fraction
-    return micros if _EARLIEST <= micros < _LATEST else UNREAD
+    return micros if EARLIEST <= micros < LATEST else UNREAD
 
 
 @kernel
@@ -69,7 +86,7 @@ def _days(year, month):  # type: ignore[no-untyped-def]
     """Days of a month from 2000 to 2099, in which each fourth year is a leap year."""
     if month == 2:
         return 29 if year % 4 == 0 else 28
-    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+    return 30 + (month + (month > 7)) % 2
 
 
 @kernel
@@ -106,9 +123,9 @@ def _zone(data, at, end):  # type: ignore[no-untyped-def]
     sign = of(data, at)
     if sign == 90:  # Z
         return 0 if at + 1 == end else UNREAD
-    if (sign != 43 and sign != 45) or at + 6 != end or of(data, at + 3) != 58:
+    if not (sign == ord("+") or sign == ord("-")) or at + 6 != end or of(data, at + 3) != 58:
         return UNREAD
     hours, minutes = _two(data, at + 1), _two(data, at + 4)
     if not (0 <= hours < 24 and 0 <= minutes < 60):
         return UNREAD
-    return hours * 60 + minutes if sign == 43 else -hours * 60 - minutes
+    return hours * 60 + minutes if sign == ord("+") else -hours * 60 - minutes

@@ -6,6 +6,7 @@ Messages are rows of (role, content) sorted by exchange. `converse` is the defin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,109 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gauger.edge.blake2b import digests
-from gauger.edge.columns import text_of
+from gauger.edge.columns import Columns, text_of
 from gauger.edge.formats.chat import known_role
 from gauger.edge.framing import frame
+from gauger.edge.span_kernels import ARRAY, NULL, OBJECT, TEXT
+from gauger.edge.spans import Spans, Tree, Want
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_ANSWER = ".choices..message"  # in a response
+
+_NONE = Want(NULL)
+_PART = {"type": Want(TEXT), "text": Want(TEXT)} | dict.fromkeys(
+    ("content", "thinking", "reasoning", "signature", "data"), _NONE
+)
+_SAID = frozenset({"text", "input_text", "output_text", None})  # types of a part whose text is what was said
+_CONTENT = Want(TEXT | NULL | ARRAY, each=Want(OBJECT, _PART), most=1)
+_MESSAGE = {"role": Want(TEXT), "content": _CONTENT, "type": Want(0)} | dict.fromkeys(
+    ("parts", "text", "reasoning_content", "thinking_blocks", "summary", "encrypted_content"), _NONE
+)
+_CHOICE = Want(OBJECT, {"message": Want(OBJECT | NULL, _MESSAGE), "text": _NONE})
+_RESPONSE = {"choices": Want(ARRAY | NULL, each=_CHOICE, most=1), "role": Want(0)} | dict.fromkeys(
+    ("output", "content", "parts", "reasoning_content", "thinking_blocks", "text"), _NONE
+)
+MESSAGES = Want(ARRAY | NULL, each=Want(OBJECT, _MESSAGE), rows=True)
+"""Messages of plain text, whole or as one part."""
+RESPONSE = Want(OBJECT | NULL, _RESPONSE)
+"""A chat completion with one choice of plain text."""
+
+
+def mark_odd(lines: Columns, spans: Spans, tree: Tree, response: str | None) -> None:
+    """Call lines odd that have a part which may be no text: this a tree cannot say.
+
+    Args:
+        lines: all lines of the spans. response: the path of `RESPONSE` in the tree.
+    """
+    owner = np.repeat(np.arange(len(lines)), np.diff(spans.first_row))
+    if tree.row_slots:
+        spans.odd[owner[_has_other_part(_messages(spans, tree, slice(len(owner))), "content")]] = True
+    if response is not None:
+        spans.odd[_has_other_part(lines, f"{response}{_ANSWER}.content")] = True
+
+
+def conversation(
+    lines: Columns, spans: Spans, tree: Tree, response: str | None, redacted: str | None = None
+) -> dict[str, pa.Array]:
+    """The columns of the conversations of all lines that are not odd.
+
+    Args:
+        lines: those lines. redacted: what a log holds where it withholds a text.
+    """
+    answers = _answers(lines, response, redacted)
+    if not tree.row_slots:
+        none = pa.array([], pa.string())
+        return converse(np.array([], np.int64), none, none, answers)
+    plain, made = ~spans.odd, np.diff(spans.first_row)
+    messages = _messages(spans, tree, np.flatnonzero(np.repeat(plain, made)))
+    owner = np.repeat(np.arange(len(lines)), made[plain])
+    roles, contents = messages.text("role"), _said(messages, "content")
+    last = np.cumsum(made[plain])[made[plain] > 0] - 1  # of each exchange that has messages
+    withheld = _is(contents, redacted) & (messages.kind("content") != ARRAY)
+    if withheld[last].any():
+        kept = ~np.isin(owner, owner[last[withheld[last]]])
+        owner, roles, contents = owner[kept], roles.filter(pa.array(kept)), contents.filter(pa.array(kept))
+    return converse(owner, roles, contents, answers)
+
+
+def _answers(lines: Columns, response: str | None, redacted: str | None) -> pa.Array:
+    if response is None:
+        return pa.nulls(len(lines), pa.string())
+    place = response + _ANSWER
+    answers = _said(lines, place + ".content")
+    silent = (lines.kind(place) == OBJECT) & answers.is_null().to_numpy(zero_copy_only=False)
+    withheld = _is(answers, redacted) & (lines.kind(place + ".content") != ARRAY)
+    answers = pc.if_else(pa.array(withheld), None, answers) if withheld.any() else answers
+    return pc.if_else(pa.array(silent), "", answers) if silent.any() else answers
+
+
+def _messages(spans: Spans, tree: Tree, rows: Any) -> Columns:
+    return Columns(spans.data, tree.row_slots, spans.row_spans[:, rows], spans.row_kinds[:, rows])
+
+
+def _is(texts: pa.Array, text: str | None) -> Mask:
+    found: Mask = pc.fill_null(pc.equal(texts, text), False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _has_other_part(said: Columns, content: str) -> Mask:
+    found: Mask = said.kind(content) == ARRAY
+    if found.any():
+        at = np.flatnonzero(found)
+        types = said.only(at).text(content + "..type").dictionary_encode("encode")
+        found[at] = ~np.array([name in _SAID for name in types.dictionary.to_pylist()])[types.indices.to_numpy()]
+    return found
+
+
+def _said(said: Columns, content: str) -> pa.Array:
+    """The texts of the contents, of those that have a part its."""
+    (spans, kinds), (part_spans, part_kinds) = said.cells(content), said.cells(content + "..text")
+    parted = kinds == ARRAY
+    if not parted.any():
+        return said.text(content)
+    return said.text((np.where(parted[:, None], part_spans, spans), np.where(parted, part_kinds, kinds)))
 
 
 def converse(owner: Ints, roles: pa.Array, contents: pa.Array, answers: pa.Array) -> dict[str, pa.Array]:

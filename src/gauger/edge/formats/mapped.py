@@ -34,7 +34,7 @@ NAME = "mapped"
 CANONICAL = "canonical"
 FIELDS = tuple(name for name in EVENTS.names if name not in ("source", "line"))
 SPECIAL = ("messages", "response", "parameters")  # chat messages, a response of any shape, a parameters object
-_TIMES = ("time", "end_time")
+TIMES = ("time", "end_time")
 
 
 class FieldMap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -63,7 +63,7 @@ def parse_mapping(data: bytes, source: str) -> FieldMap:
     known = {*FIELDS, *SPECIAL}
     if strange := sorted({*found.fields, *found.constants} - known):
         raise ConfigError(f"{source}: unknown fields {', '.join(strange)}: use {', '.join(sorted(known))}")
-    wrong = [f"{k} = {v!r}" for k, v in found.units.items() if k not in _TIMES or v not in UNITS]
+    wrong = [f"{k} = {v!r}" for k, v in found.units.items() if k not in TIMES or v not in UNITS]
     if wrong:
         raise ConfigError(f"{source}: unusable [units] {', '.join(wrong)}: time and end_time may be s, ms, us or ns")
     if "time" not in found.fields:
@@ -76,7 +76,7 @@ def parse_mapping(data: bytes, source: str) -> FieldMap:
 def decoder(mapping: FieldMap) -> Callable[[bytes], list[Exchange]]:
     """The reader of lines that follow the mapping."""
     paths = {name: [(p, p.split(".")) for p in found] for name, found in mapping.fields.items()}
-    readers = {name: _reader(EVENTS.field(name).type) for name in FIELDS if name not in _TIMES}
+    readers = {name: reader_of(EVENTS.field(name).type) for name in FIELDS if name not in TIMES}
 
     def decode(line: bytes) -> list[Exchange]:
         record = load(line)
@@ -112,7 +112,8 @@ def _find(record: dict[str, Any], paths: list[tuple[str, list[str]]]) -> Any:
     return None
 
 
-def _reader(kind: pa.DataType) -> Callable[[Any], Any]:
+def reader_of(kind: pa.DataType) -> Callable[[Any], Any]:
+    """What makes a field's value, or None, of whatever a log holds in its place."""
     if pa.types.is_list(kind):
         return _integers
     if pa.types.is_uint64(kind):

@@ -7,8 +7,11 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from gauger.edge.formats.exchange import Exchange
+from gauger.detect.tables import EVENTS
+from gauger.edge.formats.exchange import Exchange, column
 from gauger.edge.formats.values import integer, number, structured
 from gauger.model import canonical_json
 
@@ -72,6 +75,16 @@ def parameters(given: dict[str, Any]) -> Parameters:
         tools=len(tools) if isinstance(tools, list) else integer(tools),
         params=canonical_json(kept).decode() if kept else "{}",
     )
+
+
+def parameter_columns(raw: pa.Array) -> dict[str, pa.Array]:
+    """`read_parameters` of many objects' JSON, null where there is none."""
+    encoded = pc.fill_null(raw, "{}").dictionary_encode()
+    given = [read_parameters(text.encode()) for text in encoded.dictionary.to_pylist()]
+    return {
+        name: column([getattr(p, name) for p in given], EVENTS.field(name).type).take(encoded.indices)
+        for name in Parameters.__struct_fields__
+    }
 
 
 def _unworded(value: Any) -> Any:
