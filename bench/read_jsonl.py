@@ -16,6 +16,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,67 @@ def record(rng: random.Random, n: int) -> dict[str, Any]:
     }
 
 
-def write(path: Path, megabytes: float) -> tuple[int, int]:
+def in_parts(found: dict[str, Any]) -> dict[str, Any]:
+    return found | {"messages": [m | {"content": [{"type": "text", "text": m["content"]}]} for m in found["messages"]]}
+
+
+def in_words(found: dict[str, Any]) -> dict[str, Any]:
+    return found | {k: datetime.fromtimestamp(found[k], UTC).isoformat() for k in ("startTime", "endTime")}
+
+
+def canonical(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "event_id": found["id"],
+        "time": found["startTime"],
+        "account": found["metadata"]["user_api_key_user_id"],
+        "model": found["model"],
+        "input_tokens": found["prompt_tokens"],
+        "prompt": found["messages"][-1]["content"],
+        "answer": found["response"]["choices"][0]["message"]["content"],
+    }
+
+
+def otlp(found: dict[str, Any]) -> dict[str, Any]:
+    def said(role: str, text: str) -> dict[str, Any]:
+        return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+    given = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": found["model"],
+        "user.id": found["metadata"]["user_api_key_user_id"],
+        "client.address": found["requester_ip_address"],
+        "gen_ai.usage.input_tokens": found["prompt_tokens"],
+        "gen_ai.input.messages": json.dumps([said(m["role"], m["content"]) for m in found["messages"]]),
+        "gen_ai.output.messages": json.dumps(
+            [said("assistant", found["response"]["choices"][0]["message"]["content"])]
+        ),
+    }
+    span = {
+        "traceId": found["id"],  # no hexadecimal, but each another one
+        "spanId": found["trace_id"],
+        "startTimeUnixNano": str(int(found["startTime"] * 1e9)),
+        "endTimeUnixNano": str(int(found["endTime"] * 1e9)),
+        "attributes": [
+            {"key": k, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}}
+            for k, v in given.items()
+        ],
+    }
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+SHAPES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "litellm": lambda found: found,
+    "litellm-parts": in_parts,
+    "litellm-iso": in_words,
+    "canonical": canonical,
+    "otlp": otlp,
+}
+
+
+def write(path: Path, megabytes: float, shape: str) -> tuple[int, int]:
     """Lines and bytes written. Lines repeat after the first 20,000, but for their id."""
     rng = random.Random(1)
-    lines = [json.dumps(record(rng, n)).encode() + b"\n" for n in range(20_000)]
+    lines = [json.dumps(SHAPES[shape](record(rng, n))).encode() + b"\n" for n in range(20_000)]
     size = count = 0
     with zstandard.open(path, "wb") as file:
         while size < megabytes * 1e6:
@@ -110,12 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--megabytes", type=float, default=300)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--shape", choices=SHAPES, default="litellm", help="of the synthetic log's lines")
     parser.add_argument("--log", type=Path, help="measure this log instead of a synthetic one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = options.log or Path(folder) / "log.jsonl.zst"
         if options.log is None:
-            write(path, options.megabytes)
+            write(path, options.megabytes, options.shape)
         size = sum(map(len, pieces(str(path)))) / 1e6
 
         def gauger(workers: int) -> int:
@@ -128,7 +187,7 @@ def main() -> None:
             json.dumps(
                 {
                     "bench": "read_jsonl",
-                    "log": "given" if options.log else "synthetic",
+                    "log": "given" if options.log else options.shape,
                     "megabytes": round(size, 1),
                     "cores": os.cpu_count(),
                     "load_before": round(os.getloadavg()[0], 2),
