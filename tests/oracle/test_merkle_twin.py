@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gauger.watermark import merkle
+from gauger import merkle
 
 ENTRIES = st.lists(st.binary(max_size=40), min_size=1, max_size=70)
 

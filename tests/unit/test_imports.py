@@ -1,4 +1,4 @@
-"""Imports point down only: model, errors <- stats <- features <- edge <- app."""
+"""Imports point down only: model, errors, merkle <- stats <- features <- edge <- app."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 SRC = Path(__file__).parents[2] / "src" / "gauger"
 FEATURES = {"detect", "watermark", "lineage", "case", "share", "gate"}
-ROOT = {"model", "errors"}
+ROOT = {"model", "errors", "merkle"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "errors": set(),
+    "merkle": set(),
     "stats": {"stats", "errors"},
     **{f: {f, "stats"} | ROOT for f in FEATURES},
     "edge": {"edge", "stats"} | FEATURES | ROOT,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gauger.errors import ConfigError, VerifyError
-from gauger.watermark import merkle
+from gauger import merkle
 from gauger.watermark.keys import Key
 
 SCHEMA = "gauger/key-commitment/1"

@@ -10,7 +10,7 @@ import pytest
 
 from gauger.errors import ConfigError, VerifyError
 from gauger.model import canonical_json
-from gauger.watermark import merkle
+from gauger import merkle
 from gauger.watermark.commitment import Commitment, Proof, commit, verify_key
 from gauger.watermark.keys import Key, KeyContext, derive
 
