@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gauger.app.materials import DIGEST, outputs_digest, quotable, read_outputs, read_tokenizer, read_windows
+from gauger.app.materials import (
+    DIGEST,
+    outputs_digest,
+    quotable,
+    read_outputs,
+    read_tokenizer,
+    read_unmarked,
+    read_windows,
+)
 from gauger.edge.commitments import COMMITMENT, PROOFS, find_proof, read_commitment
 from gauger.edge.marking.local_model import Sampling
 from gauger.edge.plans import ByEndpoint, ByFile, ByReading, ByWeights, Settings, asked, more_fields
@@ -26,6 +34,7 @@ class Wish:
     scheme: str
     tokenizer: str
     served: str
+    unmarked: str | None
     prompts: str | None
     budget: int | None
     tokenizer_file: Path | None
@@ -44,10 +53,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What a plan says of them: digests of prompts (open: of outputs) and of served outputs, settings, how many."""
+    """What a plan says of them: digests of what is asked, served and unmarked, settings, how many."""
 
     prompts: str
     served: str
+    unmarked: str
     settings: str
     count: int
 
@@ -66,8 +76,14 @@ def closed_questions(wish: Wish) -> Questions:
     count = _counted(wish, len(prompts), "prompts")
     quotable(prompts[:count], tokenizer)
     windows = read_windows(wish.served, scheme_named(wish.scheme).h, tokenizer)
-    digest = prompt_files.digest_of(prompts[:count])
-    return Questions(prompts=digest, served=windows.digest, settings=asked(settings), count=count)
+    unmarked = read_unmarked(wish.unmarked, windows, tokenizer)
+    return Questions(
+        prompts=prompt_files.digest_of(prompts[:count]),
+        served=windows.digest,
+        unmarked=unmarked.digest if unmarked else "",
+        settings=asked(settings),
+        count=count,
+    )
 
 
 def open_questions(wish: Wish) -> Questions:
@@ -76,8 +92,8 @@ def open_questions(wish: Wish) -> Questions:
     Raises:
         ConfigError: options that do not go together, more outputs than there are, or a model of another tokenizer.
     """
-    if wish.weights is None or wish.prompts is not None or wish.endpoint is not None:
-        raise ConfigError("an open model needs --weights, and neither --prompts nor --endpoint")
+    if wish.weights is None or any(text is not None for text in (wish.prompts, wish.endpoint, wish.unmarked)):
+        raise ConfigError("an open model needs --weights, and neither --prompts, --endpoint nor --unmarked")
     h, longest = scheme_named(wish.scheme).h, wish.longest
     outputs = read_outputs(wish.served, h=h, longest=longest, budget=wish.budget or 1 << 62)
     count = _counted(wish, len(outputs), "served outputs")
@@ -94,7 +110,7 @@ def open_questions(wish: Wish) -> Questions:
         longest=longest,
     )
     digest = outputs_digest([o.tokens for o in outputs], [o.prompt for o in outputs])
-    return Questions(prompts=digest, served="", settings=asked(settings), count=count)
+    return Questions(prompts=digest, served="", unmarked="", settings=asked(settings), count=count)
 
 
 def committed_root(folder: Path, keys: Sequence[Key]) -> str:

@@ -96,6 +96,7 @@ def select(
     prompts: Sequence[ArrayLike] | None = None,
     keep: Sequence[ArrayLike] | None = None,
     seen: Seen | None = None,
+    repeats: bool = False,
 ) -> Selection:
     """Choose the tokens to score.
 
@@ -105,6 +106,7 @@ def select(
         keep: for each text bool[n]: False leaves a token out. It must come from the text alone (say, from how sure
             a model without the mark is of the token), never from a key.
         seen: what earlier parts of the corpus held; it is added to.
+        repeats: select a pair as often as it comes. Then nothing may be scored pair by pair.
 
     Raises:
         InputError: ids that are no whole numbers from 0 to 2^32 - 1, or lists of different lengths.
@@ -115,7 +117,7 @@ def select(
     mask = _mask(keep, starts)
     fate, pairs = np.empty(len(tokens), np.uint8), np.empty(len(tokens), np.uint64)
     _judge(tokens, starts, context, context_starts, mask, h, fate, pairs)
-    begin = 0
+    begin = len(tokens) if repeats else 0
     while begin < len(tokens):
         end = min(len(tokens), begin + max(1 << 24, seen.count))  # so the table grows with what it holds
         seen.reserve(end - begin)

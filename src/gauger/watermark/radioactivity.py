@@ -5,8 +5,8 @@
     while judge.next_look is not None: ...       # answers are added up to each planned look
     judge.verdict()
 
-Two modes. ``closed``: the suspect answers prompts, and what it writes is scored where its window is one
-that we served. ``open``: the suspect reads what we served, and its predictions are scored (``reading``).
+Two modes. ``closed``: the suspect answers prompts, and what it says after windows that we served is
+scored. ``open``: the suspect reads what we served, and its predictions are scored (``reading``).
 
 The claim is about any key of the plan: its null is that the model learnt from none, and its e-value the mean of the
 keys'. Which keys it learnt from is said by e-BH over them. A plan of one key is the strongest.
@@ -29,12 +29,13 @@ from gauger.stats import BoolArray, FloatArray
 from gauger.stats.merging import Looks, Merged, mean
 from gauger.stats.multiple import e_bh
 from gauger.watermark import reading
-from gauger.watermark.corpus import Seen, Tally, select
-from gauger.watermark.detection import log_e, sums, why
+from gauger.watermark.corpus import Tally
+from gauger.watermark.detection import why
+from gauger.watermark.habits import Habits, predictions, said
 from gauger.watermark.keys import Key
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.reading import Reading
-from gauger.watermark.served import Served, keep_served
+from gauger.watermark.served import Served
 
 SCHEMA = "gauger/radioactivity-plan/1"
 MAX_LOOKS = 64
@@ -49,7 +50,8 @@ class Plan:
         keys: ids of the keys, in the order of the test. commitment: root that they are committed in, or "".
         scheme, tokenizer: of all keys; the suspect's text is read in this tokenizer.
         prompts: digest of what is asked (open: of the outputs to read), in order. served: digest of the served
-            outputs that the filter is made of, "" in open mode.
+            outputs that the filter is made of, "" in open mode. unmarked: digest of the habits of unmarked text that
+            the suspect's are compared with, "" for none.
         asked: settings of each request, as canonical JSON: temperature, top-p, longest answer.
         looks: after how many answers (open: outputs) the e-value is read, ascending; the last is the budget.
         alpha: the chance to accuse a model that learnt from none of the keys. created: as claimed.
@@ -67,6 +69,7 @@ class Plan:
     tokenizer: str
     prompts: str
     served: str
+    unmarked: str = ""
     asked: str
     looks: tuple[int, ...]
     alpha: float
@@ -82,7 +85,7 @@ class Plan:
             raise ConfigError(f"a plan has 1 to {MAX_LOOKS} looks, each after more answers than the one before")
         if not 0 < self.alpha < 1 or self.created.tzinfo is None:
             raise ConfigError("a plan needs an alpha strictly between 0 and 1 and a time with a timezone")
-        if (self.mode == "closed") != bool(self.served):
+        if (self.mode == "closed") != bool(self.served) or (self.unmarked and not self.served):
             raise ConfigError("a closed plan, and no other, names the served outputs that its filter is made of")
         if scheme_named(self.scheme).h < 1:
             raise ConfigError(
@@ -206,40 +209,44 @@ class Judgement:
 
 
 class Closed(Judgement):
-    """Answers in text, scored where their window is one that we served.
+    """Answers in text: what the suspect says, and how often, after windows that we served.
 
     Null: the suspect's text was made without the keys, directly or by what it learnt.
     Guarantee: P(ever crossed) <= alpha, at the plan's looks; of the keys named at most a share of alpha is wrong, in
         expectation.  Not claimed: who trained the model, or that our text did not reach it by another's hands;
-        power against paraphrase or another tokenizer.
-    Source: Sander et al. 2024 (closed model, supervised).  Deviates: see ``served.keep_served``; looks by
-        ``stats.merging.Looks`` instead of one test of a size fixed beforehand.
+        power against paraphrase or another tokenizer; anything if the unmarked text was marked with a key of the plan.
+    Source: Sander et al. 2024 (closed model, supervised).  Deviates: see ``served.keep_served`` and
+        ``habits.predictions``; looks by ``stats.merging.Looks`` instead of one test of a size fixed beforehand.
     """
 
-    def __init__(self, plan: Plan, keys: Sequence[Key], windows: Served) -> None:
+    def __init__(self, plan: Plan, keys: Sequence[Key], windows: Served, unmarked: Habits | None = None) -> None:
         super().__init__(plan=plan, keys=keys)
         if plan.mode != "closed":
             raise ConfigError("this plan is for an open model")
         if windows.digest != plan.served:
             raise ConfigError("these are not the served outputs that the plan is for")
-        self._windows, self._seen, self._scheme = windows, Seen(), scheme_named(plan.scheme)
+        if plan.unmarked != ("" if unmarked is None else unmarked.digest):
+            raise ConfigError("this is not the unmarked text that the plan is for")
+        self._scheme, self._windows = scheme_named(plan.scheme), windows
         if windows.h != self._scheme.h:
             raise ConfigError(f"windows of {windows.h} tokens, but the plan's scheme has h={self._scheme.h}")
-        self._totals, self._tally = np.zeros((len(keys), 2)), Tally(**dict.fromkeys(Tally.__slots__, 0))
+        self._unmarked = Habits.none(windows.h) if unmarked is None else unmarked
+        self._said, self._tally = Habits.none(windows.h), Tally(**dict.fromkeys(Tally.__slots__, 0))
 
     def add(self, texts: Sequence[ArrayLike], prompts: Sequence[ArrayLike]) -> None:
         """Further answers and their prompts, as token ids, in the plan's order; at a planned time it is looked."""
         if self.next_look is None or self.done + len(texts) > self.next_look:
             raise ConfigError("more answers than the plan's next look takes")
-        kept = keep_served(texts, self._windows)
-        selection = select(texts, h=self._scheme.h, prompts=prompts, keep=kept, seen=self._seen)
-        self._totals += sums(selection, [key.secret for key in self.keys], self._scheme)
+        selection = said(texts, self._windows, prompts=prompts)
+        self._said += Habits.of(selection)
         self._tally += selection.tally
-        self.done, self.n = self.done + len(texts), self._tally.scored
+        self.done, self.n = self.done + len(texts), self._said.windows
         self.inputs.append(selection.digest)
         self.words = why(self._tally, self._scheme.h)
+        self.words = f"what was said after {self.n:,} windows that we served: {self.words}" if self.n else self.words
         if self.done == self.next_look:
-            self.look(log_e(self._totals, self._scheme))
+            found = predictions(self._said, self._unmarked)
+            self.look(reading.log_e(reading.bets(found, [key.secret for key in self.keys], self._scheme)))
 
 
 class Opened(Judgement):
@@ -255,14 +262,14 @@ class Opened(Judgement):
             raise ConfigError("this plan is for a closed model")
         self._gains = np.zeros((len(keys), len(reading.BETS)))
 
-    def add(self, predictions: Reading, *, outputs: int) -> None:
+    def add(self, found: Reading, *, outputs: int) -> None:
         """What the suspect predicts at the places of further outputs; ``outputs``: how many they are."""
         if self.next_look is None or self.done + outputs > self.next_look:
             raise ConfigError("more outputs than the plan's next look takes")
         scheme = scheme_named(self.plan.scheme)
-        self._gains += [reading.bets(predictions, key.secret, scheme) for key in self.keys]
-        self.done, self.n = self.done + outputs, self.n + len(predictions.ids)
-        self.inputs.append(reading.digest_of(predictions))
+        self._gains += reading.bets(found, [key.secret for key in self.keys], scheme)
+        self.done, self.n = self.done + outputs, self.n + len(found.ids)
+        self.inputs.append(reading.digest_of(found))
         self.words = f"predictions at {self.n:,} places of {self.done:,} outputs"
         if self.done == self.next_look:
             self.look(reading.log_e(self._gains))

@@ -1,14 +1,16 @@
-"""The open model: given what we served up to a place, does it predict what our key preferred there?
+"""Predictions after windows that we served: do they lean towards what our key preferred there?
 
-The model reads our outputs (teacher forcing) and we read its next-token probabilities at the places of
-``served.reading_places``. A bet on them is exact however large or skewed they are: they were fixed before the key's
-values of that place were looked at, and of those values the null knows the whole distribution.
+An open model reads our outputs (teacher forcing) and we read its next-token probabilities at the places of
+``served.reading_places``; of a closed one its text says what follows a window (``habits``). A bet on them is exact
+however large or skewed they are: they were fixed before the key's values of that place were looked at, and of those
+values the null knows the whole distribution.
 """
 
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,16 +49,17 @@ class Reading:
             raise InputError("reading: a weight must be a number from -1 to 1")
 
 
-def bets(reading: Reading, secret: bytes, scheme: Scheme) -> FloatArray:
-    """What each of ``BETS`` gains over the places, float64[len(BETS)]; gains of further places add up.
+def bets(reading: Reading, secrets: Sequence[bytes], scheme: Scheme) -> FloatArray:
+    """What each of ``BETS`` gains over the places under each key, float64[keys, len(BETS)]; of further places, add.
 
     A bet b gains, at each place, sum over candidates of b w s - log E[exp(b w S)], with the candidate's weight w, its
     score s under the key in units of ``spread``, and S a score under the null.
     """
-    values = _values(reading, key_words([secret])[0], scheme.h)
-    scores = scheme.score(values)
-    gains = [np.sum(x * scores - scheme.log_mgf(x)) for x in (b / scheme.spread * reading.weights for b in BETS)]
-    return np.array(gains, np.float64)
+    steps = np.array(BETS) / scheme.spread
+    leans = np.array([np.vdot(reading.weights, scheme.score(v)) for v in _values(reading, secrets, scheme.h)])
+    price = np.array([np.sum(scheme.log_mgf(step * reading.weights)) for step in steps])
+    gains: FloatArray = leans.reshape(-1, 1) * steps - price
+    return gains
 
 
 def log_e(gains: FloatArray) -> FloatArray:
@@ -80,12 +83,14 @@ def digest_of(reading: Reading) -> str:
     return digest(b"gauger-reading-v1" + b"".join(a.shape[1].to_bytes(8, "little") + a.tobytes() for a in arrays))
 
 
-def _values(reading: Reading, key: Words, h: int) -> Words:
+def _values(reading: Reading, secrets: Sequence[bytes], h: int) -> Iterator[Words]:
     if reading.windows.shape[1] != h:
         raise InputError(f"reading: windows of {reading.windows.shape[1]} tokens, but the scheme has h={h}")
-    found = np.empty(reading.ids.shape, np.uint64)
-    _fill(key, np.ascontiguousarray(reading.windows), np.ascontiguousarray(reading.ids), found)
-    return found
+    windows, ids = np.ascontiguousarray(reading.windows), np.ascontiguousarray(reading.ids)
+    found = np.empty(ids.shape, np.uint64)
+    for key in key_words(secrets):
+        _fill(key, windows, ids, found)
+        yield found
 
 
 @njit(cache=True, nogil=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gauger.errors import ConfigError
+from gauger.watermark.habits import Habits, predictions, said
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.radioactivity import Closed, Opened, Plan, doubling
@@ -70,6 +71,7 @@ def closed(**fields: object) -> Closed:
         ("tokenizer", "l"),
         ("prompts", "sha256:2"),
         ("served", "sha256:2"),
+        ("unmarked", "sha256:2"),
         ("asked", '{"temperature":1}'),
         ("looks", (2, 4, 9)),
         ("alpha", 1e-5),
@@ -96,6 +98,7 @@ def test_whatever_changes_in_a_plan_changes_its_digest(field: str, value: object
         {"alpha": 1.0},
         {"created": datetime(2026, 1, 1)},  # noqa: DTZ001
         {"served": ""},
+        {"mode": "open", "served": "", "unmarked": "sha256:2"},
         {"mode": "open"},
         {"scheme": "greenlist:h=0"},
         {"scheme": "unheard-of"},
@@ -174,13 +177,55 @@ def test_answers_without_a_served_window_say_nothing() -> None:
     assert verdict.evidence.log_e == pytest.approx(-math.log(3))  # one of three looks, at an e-value of 1
 
 
-def test_text_that_comes_twice_counts_once() -> None:
-    once, twice = closed(looks=(4, 8)), closed(looks=(8,))
-    texts = marked(4, OURS.secret, seed=9)
-    once.add(texts, [[]] * 4)
-    twice.add([*texts, *texts], [[]] * 8)
-    assert twice.verdict().evidence.n == once.verdict().evidence.n
-    assert twice.verdict().evidence.log_e == pytest.approx(once.verdict().evidence.log_e + math.log(2), abs=1e-9)
+def test_a_window_counts_once_however_often_it_comes() -> None:
+    texts, n, log_e = marked(4, None, seed=9), [], []
+    for copies in (1, 50):
+        test = closed(looks=(4 * copies,))
+        test.add(texts * copies, [[]] * 4 * copies)
+        n.append(test.verdict().evidence.n)
+        log_e.append(test.verdict().evidence.log_e)
+    assert n[0] == n[1]
+    assert max(log_e) < math.log(20)  # copies of a text that was scored each by itself would pass any bound or none
+
+
+def test_what_unmarked_text_says_anyway_is_no_habit() -> None:
+    texts = marked(40, None, seed=9)
+    same = predictions(Habits.of(said(texts, SERVED)), Habits.of(said(texts * 20, SERVED)))
+    alone = predictions(Habits.of(said(texts, SERVED)), Habits.none(1))
+    assert np.abs(same.weights).sum() < np.abs(alone.weights).sum() / 10
+
+
+def test_habits_add_up_and_hang_on_texts_alone() -> None:
+    texts = marked(6, None, seed=9)
+    whole, parts = Habits.of(said(texts, SERVED)), [Habits.of(said(part, SERVED)) for part in (texts[:1], texts[1:])]
+    assert (parts[0] + parts[1]).digest == whole.digest == (parts[1] + parts[0]).digest
+    assert whole.digest != parts[1].digest
+    slow: dict[tuple[int, int], int] = {}
+    for text in texts:
+        for pair in zip(text[:-1].tolist(), text[1:].tolist(), strict=True):
+            slow[pair] = slow.get(pair, 0) + 1
+    assert {tuple(pair): n for pair, n in zip(whole.pairs.tolist(), whole.counts.tolist(), strict=True)} == slow
+    assert whole.windows == len({window for window, _ in slow})
+
+
+def test_weights_are_shares_less_those_of_unmarked_text() -> None:
+    """By hand: after 1 the suspect says 2 three times and 3 once, unmarked text 3 twice; after 4 it says nothing."""
+    suspect = Habits(pairs=np.array([[1, 2], [1, 3]], np.uint32), counts=np.array([3, 1]))
+    unmarked = Habits(pairs=np.array([[1, 3], [1, 5], [4, 2]], np.uint32), counts=np.array([2, 1, 9]))
+    found = predictions(suspect, unmarked)
+    assert found.windows.tolist() == [[1]]
+    weights = {int(i): w for i, w in zip(found.ids[0], found.weights[0], strict=True) if w}
+    assert weights == pytest.approx({2: 3 / 14, 3: (1 - 4 * 2 / 13) / 14, 5: -4 * 1 / 13 / 14})
+    assert len(set(found.ids[0].tolist())) == found.ids.shape[1]
+
+
+def test_other_unmarked_text_than_the_plans_is_refused() -> None:
+    habits = Habits.of(said(marked(4, None), SERVED))
+    with pytest.raises(ConfigError, match="unmarked text"):
+        Closed(PLAN, [OURS, OTHER], SERVED, habits)
+    with pytest.raises(ConfigError, match="unmarked text"):
+        Closed(replace(PLAN, unmarked=habits.digest), [OURS, OTHER], SERVED)
+    Closed(replace(PLAN, unmarked=habits.digest), [OURS, OTHER], SERVED, habits)
 
 
 def test_an_open_model_that_gives_what_the_key_prefers_is_found() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
@@ -31,8 +32,9 @@ from gauger.app.cli.watermark.radioactivity.options import (
     PlanFile,
     Prompts,
     ServedOutputs,
+    Unmarked,
 )
-from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_windows
+from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_unmarked, read_windows
 from gauger.app.text import visible
 from gauger.edge.answers import read_answers
 from gauger.edge.plans import ByReading, read_plan, settings_of
@@ -50,6 +52,7 @@ def judge(
     answers: Answers,
     prompts: Prompts = None,
     served: ServedOutputs = None,
+    unmarked: Unmarked = None,
     tokenizer_file: TokenizerFile = None,
     contexts: Contexts = None,
     tenant: Tenant = None,
@@ -69,7 +72,7 @@ def judge(
     fixed = read_plan(plan, digest)
     wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
     keys = keys_of(fixed, wanted, read_master(key_file, master_env, passphrase_env, passphrase_fd))
-    trial = trial_of(fixed, keys, prompts, served, tokenizer_file)
+    trial = trial_of(fixed, keys, Materials(prompts, served, unmarked, tokenizer_file))
     found = read_answers(answers, fixed.digest, fixed.looks[-1])
     follow(trial, found)
     return show(trial, keys, len(found), as_json=as_json)
@@ -89,23 +92,32 @@ def keys_of(plan: Plan, contexts: Sequence[KeyContext], master: bytes) -> list[K
     return [ours[name] for name in plan.keys]
 
 
-def trial_of(
-    plan: Plan, keys: Sequence[Key], prompts: str | None, served: str | None, tokenizer_file: Path | None
-) -> Trial:
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """Options that name the files of a plan."""
+
+    prompts: str | None
+    served: str | None
+    unmarked: str | None
+    tokenizer_file: Path | None
+
+
+def trial_of(plan: Plan, keys: Sequence[Key], given: Materials) -> Trial:
     """The plan's judgement, with what it needs from files."""
     settings, h = settings_of(plan), scheme_named(plan.scheme).h
-    if served is None:
+    if given.served is None:
         raise ConfigError("say what we served: --served")
     if isinstance(settings, ByReading):
-        outputs = read_outputs(served, h=h, longest=settings.longest, budget=plan.looks[-1], plan=plan)
+        outputs = read_outputs(given.served, h=h, longest=settings.longest, budget=plan.looks[-1], plan=plan)
         return opened_trial(Opened(plan, keys), outputs, settings.candidates, h)
-    if prompts is None:
+    if given.prompts is None:
         raise ConfigError("say what was asked: --prompts")
-    if tokenizer_file is not None and not settings.tokenizer:
+    if given.tokenizer_file is not None and not settings.tokenizer:
         raise ConfigError("the plan fixed no tokenizer, so its answers are token ids: leave --tokenizer-file out")
-    read_with = read_tokenizer(tokenizer_file, plan.tokenizer, settings.tokenizer)
-    windows = read_windows(served, h, read_with, plan)
-    return closed_trial(Closed(plan, keys, windows), quotable(read_prompts(prompts, plan), read_with), read_with)
+    read_with = read_tokenizer(given.tokenizer_file, plan.tokenizer, settings.tokenizer)
+    windows = read_windows(given.served, h, read_with, plan)
+    test = Closed(plan, keys, windows, read_unmarked(given.unmarked, windows, read_with, plan))
+    return closed_trial(test, quotable(read_prompts(given.prompts, plan), read_with), read_with)
 
 
 def show(trial: Trial, keys: Sequence[Key], held: int, *, as_json: bool) -> int:

@@ -18,6 +18,10 @@ Prompts = Annotated[
 ServedOutputs = Annotated[
     str | None, typer.Option("--served", metavar="FILE", help="What we served, as token ids, one JSON line each.")
 ]
+Unmarked = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Closed model: unmarked outputs, as --served: what is said anyway counts less."),
+]
 Digest = Annotated[str | None, typer.Option(help="The plan's digest as it was logged; another plan is refused.")]
 ResponsesFile = Annotated[
     str | None, typer.Option("--responses", metavar="FILE", help='Answers of others: {"id": "...", "text": "..."}.')

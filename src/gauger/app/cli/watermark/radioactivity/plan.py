@@ -27,6 +27,7 @@ from gauger.app.cli.watermark.radioactivity.options import (
     Prompts,
     Reference,
     ServedOutputs,
+    Unmarked,
     Weights,
 )
 from gauger.app.planning import Wish, closed_questions, committed_root, open_questions
@@ -41,6 +42,7 @@ def plan(
     out: Annotated[Path, typer.Argument(metavar="PLAN", help="File for the plan; must not exist.")],
     subject: Annotated[str, typer.Option(help="Which model is tested, and where: stands in the evidence.")],
     served: ServedOutputs,
+    unmarked: Unmarked = None,
     prompts: Prompts = None,
     open_model: Annotated[
         bool, typer.Option("--open", help="The suspect reads what we served, in place of answering prompts.")
@@ -97,6 +99,7 @@ def plan(
         scheme=wanted[0].scheme,
         tokenizer=wanted[0].tokenizer,
         served=served or "",
+        unmarked=unmarked,
         prompts=prompts,
         budget=times[-1] if times else budget,
         tokenizer_file=tokenizer_file,
@@ -125,6 +128,7 @@ def plan(
         tokenizer=wish.tokenizer,
         prompts=asked.prompts,
         served=asked.served,
+        unmarked=asked.unmarked,
         asked=asked.settings,
         looks=times or doubling(asked.count),
         alpha=alpha,

@@ -17,7 +17,7 @@ from gauger.app.cli.watermark.contexts import (
 )
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
 from gauger.app.cli.watermark.radioactivity.ask import reach
-from gauger.app.cli.watermark.radioactivity.judge import keys_of, show, trial_of
+from gauger.app.cli.watermark.radioactivity.judge import Materials, keys_of, show, trial_of
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
     ApiKeyEnv,
@@ -32,6 +32,7 @@ from gauger.app.cli.watermark.radioactivity.options import (
     ServedOutputs,
     SkipRefused,
     Timeout,
+    Unmarked,
     Weights,
 )
 from gauger.app.reaching import Way
@@ -44,6 +45,7 @@ def run(
     answers: Answers,
     prompts: Prompts = None,
     served: ServedOutputs = None,
+    unmarked: Unmarked = None,
     responses: ResponsesFile = None,
     api_key_env: ApiKeyEnv = None,
     weights: Weights = None,
@@ -71,7 +73,7 @@ def run(
     fixed = read_plan(plan, digest)
     wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
     keys = keys_of(fixed, wanted, read_master(key_file, master_env, passphrase_env, passphrase_fd))
-    trial = trial_of(fixed, keys, prompts, served, tokenizer_file)
+    trial = trial_of(fixed, keys, Materials(prompts, served, unmarked, tokenizer_file))
     way = Way(prompts, served, responses, api_key_env, weights, reference, timeout, skip_refused, seed)
     with (
         reach(fixed, way, requests_per_minute) as question,
