@@ -12,7 +12,7 @@ from gauger.stats import BoolArray, FloatArray, IntArray
 LEAST_WORDS = 5
 LEAST_ANSWERS = 20
 CANNED = 25
-OPENING = 50
+FIRST = 50
 LEAST_COMMON = 0.3
 
 
@@ -74,7 +74,7 @@ def other_words(answers: Answers) -> BoolArray:
 
     Of the words that open their answers, fewer than 30 % are used by a quarter of the models.
     """
-    hashes, starts = answers.tokens.opening(OPENING)
+    hashes, starts = answers.tokens.opening(FIRST)
     owner = np.repeat(answers.model, np.diff(starts))
     words, code = np.unique(hashes, return_inverse=True)
     held = np.unique(code * answers.models + owner) // answers.models

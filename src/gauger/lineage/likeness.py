@@ -1,125 +1,52 @@
-"""How alike two models answer: three statistics, each centred over the population, and one score of them.
+"""How alike the answers of two models to the same prompts are: three statistics, each centred over the population.
 
-A statistic is a symmetric matrix float64[models, models] with NaN on the diagonal and where two models have no
-prompt in common. Centring takes away what a model shares with all others and what a prompt makes all say.
+Centring takes away what a model shares with all others and what a prompt makes all say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 
-from gauger.lineage.answers import OPENING, Answers
+from gauger.lineage.answers import Answers
+from gauger.lineage.centring import centred
 from gauger.lineage.words import Hashes, grams
 from gauger.stats import FloatArray, IntArray
 
 RARE_WORDS, RARE_HOLDERS = 4, 4
-LONGEST_RUN, FEATURES = 3, 20_000
+FIRST = 12
 
 
 def wording(answers: Answers) -> FloatArray:
     """Cosine of the two answers' sets of words, a word weighed by the log of how few answers to the prompt hold it."""
-    return centred(_mean_overlap(answers, 1, rare=False))
+    return centred(mean(*overlap(answers, *answers.tokens.words(), 1)))
 
 
 def rare_runs(answers: Answers) -> FloatArray:
     """Square root of the count of four-word runs that both answers hold, and at most four answers to the prompt."""
-    return centred(_mean_overlap(answers, RARE_WORDS, rare=True))
+    return centred(mean(*overlap(answers, *answers.tokens.words(), RARE_WORDS, rare=True)))
 
 
-def opening_style(answers: Answers) -> FloatArray:
-    """Cosine of how often the models use runs of one to three words and signs in the first 50 of an answer.
-
-    Unlike the others it does not compare answers to one prompt: it is habits, summed over all prompts. The square root
-    of a share has the variance 1/(4 n) at most, n answers, whatever the share; a run weighs by what part of its
-    variance over the models is more than that.
-    """
-    shares = np.sqrt(opening_shares(answers))
-    there = answers.counts() > 0
-    habits = shares - shares[there].mean(axis=0)
-    variance = np.maximum(shares[there].var(axis=0), 1e-12)
-    habits *= np.sqrt(np.maximum(1 - 1 / (4 * answers.counts()[there].mean() * variance), 0))
-    habits -= habits.mean(axis=1, keepdims=True)
-    size = np.linalg.norm(habits, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        made = (habits @ habits.T) / size[:, None] / size[None, :]
-    made[~there], made[:, ~there] = np.nan, np.nan
-    np.fill_diagonal(made, np.nan)
-    return centred(made)
+def openers(answers: Answers) -> FloatArray:
+    """As ``wording``, of pairs of words and signs among the first twelve of the answers."""
+    return centred(mean(*overlap(answers, *answers.tokens.opening(FIRST), 2)))
 
 
-def opening_shares(answers: Answers) -> FloatArray:
-    """In what share of its answers a model uses each of the commonest runs: float64[models, runs].
-
-    Runs that open answers to fewer than 3 prompts, or 2 % of them, are contents and left out.
-    """
-    hashes, starts = answers.tokens.opening(OPENING)
-    prompts = int(answers.prompt.max(initial=-1)) + 1
-    asked = len(np.unique(answers.prompt))
-    columns = []
-    for n in range(1, LONGEST_RUN + 1):
-        runs, begins = grams(hashes, starts, n)
-        texts = np.repeat(np.arange(len(answers.prompt)), np.diff(begins))
-        _, code = np.unique(runs, return_inverse=True)
-        once = np.unique(code * np.int64(len(answers.prompt)) + texts)  # a run counts once in an answer
-        code, texts = once // len(answers.prompt), once % len(answers.prompt)
-        held = np.bincount(code)
-        wide = np.bincount(np.unique(code * prompts + answers.prompt[texts]) // prompts)
-        kept = np.flatnonzero(wide >= max(3, asked / 50))
-        kept = np.sort(kept[np.argsort(-held[kept], kind="stable")][:FEATURES])
-        column = np.full(len(held), -1)
-        column[kept] = np.arange(len(kept))
-        seen = column[code] >= 0
-        cell = answers.model[texts[seen]] * max(len(kept), 1) + column[code[seen]]
-        columns.append(np.bincount(cell, minlength=answers.models * len(kept)).reshape(answers.models, len(kept)))
-    return np.hstack(columns) / np.maximum(answers.counts(), 1)[:, None]
+def mean(total: FloatArray, both: FloatArray) -> FloatArray:
+    """Over the prompts that both answered, NaN where there is none."""
+    with np.errstate(invalid="ignore"):
+        return np.where(both > 0, total / both, np.nan)
 
 
-def score(kinds: Sequence[Sequence[FloatArray]]) -> FloatArray:
-    """Minus the decimal log of a pair's rank among all pairs, as a share: mean over the kinds of each kind's mean.
-
-    Fixed beforehand: no weight is learned, and what answers say weighs as much as the habits they show. A pair that
-    leads in one statistic scores high, as related models may agree in one only.
-    """
-    shape = kinds[0][0].shape
-    upper = np.triu_indices(shape[0], 1)
-    total = np.mean([np.mean([_surprise(s[upper]) for s in kind], axis=0) for kind in kinds], axis=0)
-    made = np.full(shape, np.nan)
-    made[upper] = total
-    return np.where(np.isnan(made), made.T, made)
-
-
-def centred(matrix: FloatArray) -> FloatArray:
-    """The residual of the additive fit: overall mean plus one effect for each model, by least squares."""
-    held = ~np.isnan(matrix)
-    n = held.sum(axis=1)
-    there = n > 0
-    filled = np.where(held, matrix, 0.0)
-    # The normal equations of S_ij ~ a_i + a_j: n_i a_i + sum_j a_j = sum_j S_ij; the mean lies within the effects.
-    system = np.diag(n) + held
-    effect = np.zeros(len(matrix))
-    effect[there] = np.linalg.lstsq(system[np.ix_(there, there)], filled.sum(axis=1)[there], rcond=None)[0]
-    return matrix - effect[:, None] - effect[None, :]
-
-
-def _surprise(values: FloatArray) -> FloatArray:
-    known = ~np.isnan(values)
-    ordered = np.sort(values[known])
-    # The mean of the first and the last place among equals.
-    above = len(ordered) - (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")) / 2
-    return np.where(known, -np.log10((above + 0.5) / (len(ordered) + 1)), np.nan)
-
-
-def _mean_overlap(answers: Answers, n: int, *, rare: bool) -> FloatArray:
-    hashes, starts = answers.tokens.words()
+def overlap(
+    answers: Answers, hashes: Hashes, starts: IntArray, n: int, *, rare: bool = False
+) -> tuple[FloatArray, FloatArray]:
+    """The overlaps of each pair summed over prompts, and how many prompts both answered. float64[models, models]."""
     runs, begins = grams(hashes, starts, n)
     edges = np.flatnonzero(np.diff(answers.prompt, prepend=-1, append=-1))
     total, both = np.zeros((2, answers.models, answers.models))
     _add_overlaps(runs, begins, edges, answers.model, rare, total, both)
-    with np.errstate(invalid="ignore"):
-        return np.where(both > 0, total / both, np.nan)
+    return total, both
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -13,6 +13,8 @@ from gauger.stats import BoolArray, IntArray
 Hashes = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 
+ENDS = b".!?:\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tokens:
@@ -37,6 +39,16 @@ class Tokens:
         starts = np.concatenate([[0], np.cumsum(size)])
         place = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[:-1], size)
         return self.hashes[place], starts
+
+    def sentence_starts(self) -> tuple[Hashes, IntArray]:
+        """What each sentence and line begins with (after . ! ? : or a line's end), and where each text's begin."""
+        ends = tokenize(np.frombuffer(ENDS, dtype=np.uint8), np.arange(len(ENDS) + 1)).hashes
+        end = np.isin(self.hashes, ends)
+        first = np.concatenate([[False], end[:-1]]) if len(end) else end
+        first[self.starts[:-1][np.diff(self.starts) > 0]] = True
+        first &= ~end
+        before = np.concatenate([[0], np.cumsum(first)])
+        return self.hashes[first], before[self.starts]
 
     def take(self, texts: IntArray) -> Tokens:
         """Some of the texts, in the order given: indices int64[k]."""
