@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from gauger.watermark.habits import Habits, said
+from gauger.watermark.habits import habits
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.radioactivity import Closed, Opened, Plan, doubling
@@ -50,7 +50,7 @@ def closed_crosses(seed: int, scheme: str, learnt: bool, copies: int = 1) -> boo
     rng, ours = np.random.default_rng(seed), [key(seed, scheme), key(10_000 + seed, scheme)]
     p = source(rng)
     windows = served(list(write(p, 60, scheme, ours[0].secret, rng)), h=scheme_named(scheme).h)
-    unmarked = Habits.of(said(list(write(p, 60, scheme, None, rng)), windows)) if seed % 2 else None
+    unmarked = habits(list(write(p, 60, scheme, None, rng)), h=windows.h) if seed % 2 else None
     digests = {"served": windows.digest, "unmarked": unmarked.digest if unmarked else ""}
     test = Closed(plan(ours, scheme, mode="closed", looks=doubling(64, first=4), **digests), ours, windows, unmarked)
     texts = np.repeat(write(p, 64 // copies, scheme, ours[0].secret if learnt else None, rng), copies, axis=0)

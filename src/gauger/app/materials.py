@@ -16,7 +16,7 @@ from gauger.errors import ConfigError, InputError, VerifyError
 from gauger.stats import IntArray
 from gauger.watermark import served as windows_of
 from gauger.watermark.corpus import digest_of, joined
-from gauger.watermark.habits import Habits, said
+from gauger.watermark.habits import Habits, habits
 from gauger.watermark.radioactivity import Plan
 from gauger.watermark.served import Served, reading_places
 
@@ -66,15 +66,13 @@ def read_windows(source: str, h: int, tokenizer: Tokenizer | None, plan: Plan | 
     return found
 
 
-def read_unmarked(
-    source: str | None, windows: Served, tokenizer: Tokenizer | None, plan: Plan | None = None
-) -> Habits | None:
-    """What unmarked outputs say after the windows; None where no file is named.
+def read_unmarked(source: str | None, h: int, tokenizer: Tokenizer | None, plan: Plan | None = None) -> Habits | None:
+    """What unmarked outputs say after their windows; None where no file is named.
 
     Raises:
         VerifyError: other text than the plan's, or none where it has some. And as ``read_served``.
     """
-    found = None if source is None else Habits.of(said(read_served(source, tokenizer)[0], windows))
+    found = None if source is None else habits(read_served(source, tokenizer)[0], h=h)
     if plan is not None and plan.unmarked != ("" if found is None else found.digest):
         which = "is not the unmarked text that the plan is for" if plan.unmarked else "is not in the plan"
         raise VerifyError(f"{source}: this {which}" if source else "say the plan's unmarked text: --unmarked")

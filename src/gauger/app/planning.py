@@ -76,7 +76,7 @@ def closed_questions(wish: Wish) -> Questions:
     count = _counted(wish, len(prompts), "prompts")
     quotable(prompts[:count], tokenizer)
     windows = read_windows(wish.served, scheme_named(wish.scheme).h, tokenizer)
-    unmarked = read_unmarked(wish.unmarked, windows, tokenizer)
+    unmarked = read_unmarked(wish.unmarked, windows.h, tokenizer)
     return Questions(
         prompts=prompt_files.digest_of(prompts[:count]),
         served=windows.digest,

@@ -18,10 +18,10 @@ from gauger.model import digest
 from gauger.stats import FloatArray, IntArray
 from gauger.watermark.corpus import Selection, select
 from gauger.watermark.reading import Reading
-from gauger.watermark.served import Served, keep_served
+from gauger.watermark.served import Served, stand_in
 
 CANDIDATES = 32  # tokens of a window that are bet on, those of the largest weight
-_FEW = 10.0  # a share of n counts is shrunk towards 0 by n / (n + _FEW)
+_FEW = 30.0  # a share of n counts is shrunk towards 0 by n / (n + _FEW)
 _NO_TOKEN = np.uint32(1 << 31)  # ids from here on fill a place up: no vocabulary is as large
 
 
@@ -52,11 +52,6 @@ class Habits:
         return cls(pairs=np.empty((0, h + 1), np.uint32), counts=np.empty(0, np.int64))
 
     @property
-    def windows(self) -> int:
-        """How many different ones."""
-        return len(np.unique(_groups(self.pairs[:, :-1])[1]))
-
-    @property
     def digest(self) -> str:
         """Of pairs and counts."""
         parts = (self.pairs.astype("<u4"), self.counts.astype("<i8"))
@@ -72,15 +67,19 @@ class Habits:
         return cls(pairs=pairs[order[begins]], counts=summed)
 
 
-def said(texts: Sequence[ArrayLike], windows: Served, *, prompts: Sequence[ArrayLike] | None = None) -> Selection:
-    """All tokens after a window that we served, those after the same one too; not where it stands in the prompt."""
-    return select(texts, h=windows.h, prompts=prompts, keep=keep_served(texts, windows), repeats=True)
+def habits(texts: Sequence[ArrayLike], *, h: int, prompts: Sequence[ArrayLike] | None = None) -> Habits:
+    """What stands after each window of texts, as often as it does; not where the window stands in the text's prompt.
+
+    All windows, served or not: which of them are bet on is no matter of the text (``predictions``).
+    """
+    return Habits.of(select(texts, h=h, prompts=prompts, repeats=True))
 
 
-def predictions(suspect: Habits, unmarked: Habits) -> Reading:
-    """A suspect's habits as a place for each of its windows, weighed by how far they are from what is unmarked.
+def predictions(suspect: Habits, unmarked: Habits, windows: Served) -> Reading:
+    """A suspect's habits as a place for each of the served windows, weighed by how far they are from unmarked text's.
 
-    Null: as ``reading.log_e``, of texts that were made without the key. The weights hang on texts alone.
+    Null: as ``reading.log_e``, of texts that were made without the key. The weights hang on texts alone, also in their
+        scale: which windows were served hangs on the key, and must move none of them.
     Guarantee: the e-value of the places is one for texts fixed beforehand, whatever is called unmarked.
     Not claimed: a running e-process over texts: which windows were served hangs on the key. Look at planned times
         (``stats.merging.Looks``).
@@ -90,32 +89,36 @@ def predictions(suspect: Habits, unmarked: Habits) -> Reading:
     Args:
         unmarked: of unmarked text of the same kind, empty if there is none.
     """
-    h = suspect.pairs.shape[1] - 1
     joint = np.concatenate([suspect.pairs, unmarked.pairs])
     order, group = _groups(joint)
     counts = np.concatenate([suspect.counts, unmarked.counts])[order]
     theirs = order < len(suspect.pairs)
-    rows = joint[order[np.flatnonzero(np.diff(group, prepend=-1))]]
+    pairs = joint[order[np.flatnonzero(np.diff(group, prepend=-1))]]
     mine = np.bincount(group, np.where(theirs, counts, 0)).astype(np.float64)
-    return _weighed(rows, h, mine, np.bincount(group, counts) - mine)
+    weights = _weights(pairs, mine, np.bincount(group, counts) - mine)
+    kept = stand_in(pairs[:, :-1], windows) & (weights != 0)
+    return _placed(pairs[kept], weights[kept])
 
 
-def _weighed(pairs: NDArray[np.uint32], h: int, mine: FloatArray, others: FloatArray) -> Reading:
-    """Of ascending pairs, how often each party said them."""
-    window = np.cumsum(np.any(pairs[1:, :h] != pairs[:-1, :h], axis=1)) if len(pairs) else np.empty(0, np.int64)
-    window = np.concatenate([np.zeros(min(len(pairs), 1), np.int64), window])
+def _weights(pairs: NDArray[np.uint32], mine: FloatArray, others: FloatArray) -> FloatArray:
+    """Of ascending pairs by how often each party said them; 0 where the suspect did not say the window."""
+    window = _groups(pairs[:, :-1])[1]
     n, m = np.bincount(window, mine)[window], np.bincount(window, others)[window]
-    weights = (mine - n * others / (m + _FEW)) / (n + _FEW)
+    weights: FloatArray = (mine - n * others / (m + _FEW)) / (n + _FEW)
+    weights /= np.abs(weights).max(initial=1e-300)  # the strongest gets the highest bet, however little text there is
+    return weights
+
+
+def _placed(pairs: NDArray[np.uint32], weights: FloatArray) -> Reading:
+    """The largest weights of each window side by side."""
+    window = _groups(pairs[:, :-1])[1]
     order = np.lexsort((-np.abs(weights), window))
-    order = order[n[order] > 0]
-    where, place = np.unique(window[order], return_inverse=True)
-    rank = np.arange(len(order)) - np.searchsorted(place, place)
-    order, place, rank = (a[rank < CANDIDATES] for a in (order, place, rank))
-    ids = np.tile(_NO_TOKEN + np.arange(CANDIDATES, dtype=np.uint32), (len(where), 1))
+    rank = np.arange(len(order)) - np.searchsorted(window, window)
+    order, place, rank = (a[rank < CANDIDATES] for a in (order, window, rank))
+    ids = np.tile(_NO_TOKEN + np.arange(CANDIDATES, dtype=np.uint32), (len(np.unique(window)), 1))
     table = np.zeros(ids.shape)
-    ids[place, rank], table[place, rank] = pairs[order, h], weights[order]
-    windows = pairs[order[rank == 0], :h]
-    return Reading(windows=windows, ids=ids, weights=table)
+    ids[place, rank], table[place, rank] = pairs[order, -1], weights[order]
+    return Reading(windows=pairs[order[rank == 0], :-1], ids=ids, weights=table)
 
 
 def _groups(rows: NDArray[np.uint32]) -> tuple[IntArray, IntArray]:

@@ -29,9 +29,8 @@ from gauger.stats import BoolArray, FloatArray
 from gauger.stats.merging import Looks, Merged, mean
 from gauger.stats.multiple import e_bh
 from gauger.watermark import reading
-from gauger.watermark.corpus import Tally
-from gauger.watermark.detection import why
-from gauger.watermark.habits import Habits, predictions, said
+from gauger.watermark.corpus import select
+from gauger.watermark.habits import Habits, predictions
 from gauger.watermark.keys import Key
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.reading import Reading
@@ -231,22 +230,28 @@ class Closed(Judgement):
         if windows.h != self._scheme.h:
             raise ConfigError(f"windows of {windows.h} tokens, but the plan's scheme has h={self._scheme.h}")
         self._unmarked = Habits.none(windows.h) if unmarked is None else unmarked
-        self._said, self._tally = Habits.none(windows.h), Tally(**dict.fromkeys(Tally.__slots__, 0))
+        self._said, self._tokens = Habits.none(windows.h), 0
 
     def add(self, texts: Sequence[ArrayLike], prompts: Sequence[ArrayLike]) -> None:
         """Further answers and their prompts, as token ids, in the plan's order; at a planned time it is looked."""
         if self.next_look is None or self.done + len(texts) > self.next_look:
             raise ConfigError("more answers than the plan's next look takes")
-        selection = said(texts, self._windows, prompts=prompts)
+        selection = select(texts, h=self._windows.h, prompts=prompts, repeats=True)
         self._said += Habits.of(selection)
-        self._tally += selection.tally
-        self.done, self.n = self.done + len(texts), self._said.windows
+        self._tokens += selection.tally.tokens
+        self.done += len(texts)
         self.inputs.append(selection.digest)
-        self.words = why(self._tally, self._scheme.h)
-        self.words = f"what was said after {self.n:,} windows that we served: {self.words}" if self.n else self.words
         if self.done == self.next_look:
-            found = predictions(self._said, self._unmarked)
-            self.look(reading.log_e(reading.bets(found, [key.secret for key in self.keys], self._scheme)))
+            self._look()
+
+    def _look(self) -> None:
+        found = predictions(self._said, self._unmarked, self._windows)
+        self.n = len(found.ids)
+        told = f"in {self._tokens:,} tokens of its text" + ", beside what unmarked text says" * bool(self.plan.unmarked)
+        self.words = f"what follows {self.n:,} windows that we served {told}"
+        if not self.n:
+            self.words = f"nothing to score, so no evidence: none of the windows that we served {told}"
+        self.look(reading.log_e(reading.bets(found, [key.secret for key in self.keys], self._scheme)))
 
 
 class Opened(Judgement):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gauger.errors import ConfigError
 from gauger.stats import BoolArray, IntArray
@@ -70,6 +70,12 @@ def keep_served(texts: Sequence[ArrayLike], windows: Served) -> list[BoolArray]:
     at = np.minimum(np.searchsorted(windows.states, states), max(len(windows.states) - 1, 0))
     kept = whole & (windows.states[at] == states) if len(windows.states) else np.zeros(len(tokens), np.bool_)
     return np.split(kept, starts[1:-1]) if len(texts) else []
+
+
+def stand_in(rows: NDArray[np.uint32], windows: Served) -> BoolArray:
+    """Which windows, uint32[n, h], stand in our outputs."""
+    states, whole = _states(rows.ravel(), np.arange(len(rows) + 1) * windows.h, windows.h, after=1)
+    return np.isin(states[whole], windows.states)
 
 
 def reading_places(

@@ -116,7 +116,7 @@ def trial_of(plan: Plan, keys: Sequence[Key], given: Materials) -> Trial:
         raise ConfigError("the plan fixed no tokenizer, so its answers are token ids: leave --tokenizer-file out")
     read_with = read_tokenizer(given.tokenizer_file, plan.tokenizer, settings.tokenizer)
     windows = read_windows(given.served, h, read_with, plan)
-    test = Closed(plan, keys, windows, read_unmarked(given.unmarked, windows, read_with, plan))
+    test = Closed(plan, keys, windows, read_unmarked(given.unmarked, h, read_with, plan))
     return closed_trial(test, quotable(read_prompts(given.prompts, plan), read_with), read_with)
 
 
