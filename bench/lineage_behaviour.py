@@ -23,7 +23,8 @@ from scipy.sparse.csgraph import connected_components
 from gauger.app.lineage import Compared, compare
 from gauger.edge.lineage.responses import read_responses
 from gauger.edge.lineage.tables import read_pairs, read_population
-from gauger.lineage import calibration, likeness, population
+from gauger.lineage import calibration, population
+from gauger.lineage.centring import centred
 from gauger.lineage.population import Origin
 from gauger.lineage.verdicts import verdicts
 from gauger.stats import BoolArray, FloatArray, IntArray, bootstrap
@@ -67,8 +68,7 @@ class World:
         whole = np.array([o.known for o in self.origins])
         self.related = population.related(self.origins) | named | named.T
         self.null = whole[:, None] & whole[None, :] & ~self.related
-        base = np.array([o.base for o in self.origins], dtype=object)
-        self.foundation = self.null & (base[:, None] == base[None, :])
+        self.foundation = self.null & population.of_one_base(self.origins)[0]
         self.impossible = np.zeros((size, size), np.bool_)
         for a, b in read_pairs(folder / "time_impossible.csv"):
             if a in code and b in code:
@@ -77,6 +77,8 @@ class World:
         makers = {m: k for k, m in enumerate(dict.fromkeys(o.maker for o in self.origins))}
         self.maker = np.array([makers[o.maker] for o in self.origins])
         self.kin, self.cluster = population.related(self.origins), population.clusters(self.origins)
+        self.same, self.may_be_same = population.of_one_base(self.origins)
+        self.known = whole
 
 
 def figures(
@@ -106,15 +108,23 @@ def figures(
 
 def p_matrix(world: World, compared: Compared) -> tuple[FloatArray, IntArray]:
     """The p-value of every pair, and the units it rests on."""
-    null = calibration.null_pairs(compared.score, compared.length, world.null, world.cluster)
     size = len(world.origins)
     pairs = [(i, j) for i in range(size) for j in range(i) if np.isfinite(compared.score[i, j])]
-    found, counts = calibration.p_values(pairs, compared.score, compared.length, null, world.kin)
+    found, counts = calibrated(world, compared, pairs, world.known)
     p, n = np.full((size, size), np.nan), np.zeros((size, size), dtype=np.int64)
     for (i, j), value, count in zip(pairs, found, counts, strict=True):
         p[i, j] = p[j, i] = value
         n[i, j] = n[j, i] = count
     return p, n
+
+
+def calibrated(
+    world: World, compared: Compared, pairs: list[tuple[int, int]], known: BoolArray
+) -> tuple[FloatArray, IntArray]:
+    """The p-values that the population of the ``known`` models gives."""
+    score, length = compared.score, compared.length
+    null = calibration.null_pairs(score, length, world.related, world.cluster, world.same, known)
+    return calibration.p_values(pairs, score, length, null, world.kin, world.may_be_same)
 
 
 def accused(world: World, p: FloatArray, n: IntArray, rng: np.random.Generator) -> dict[str, Any]:
@@ -156,11 +166,9 @@ def held_out(world: World, compared: Compared, rng: np.random.Generator) -> dict
     shares = []
     for _ in range(20):
         inside = (rng.random(world.maker.max() + 1) < 0.5)[world.maker]
-        known = world.null & inside[:, None] & inside[None, :]
-        null = calibration.null_pairs(compared.score, compared.length, known, world.cluster)
         apart = np.triu(world.null & ~inside[:, None] & ~inside[None, :] & ~np.isnan(compared.score), 1)
         pairs = [(int(i), int(j)) for i, j in np.argwhere(apart)]
-        p, _ = calibration.p_values(pairs, compared.score, compared.length, null, world.kin)
+        p, _ = calibrated(world, compared, pairs, world.known & inside)
         shares.append([float(np.mean(p <= alpha)) if len(p) else 0.0 for alpha in (0.01, 0.05, 0.1)])
     return {"alpha": [0.01, 0.05, 0.1], "mean": np.mean(shares, axis=0).tolist(), "sd": np.std(shares, axis=0).tolist()}
 
@@ -169,7 +177,7 @@ def report(world: World, compared: Compared, rng: np.random.Generator, resamples
     """All figures at one number of prompts."""
     p, n = p_matrix(world, compared)
     nulls = {"unrelated": world.null, "same_foundation": world.foundation, "impossible": world.impossible}
-    values = {"score": compared.score, "p": -np.log(p), "length_only": likeness.centred(compared.length)}
+    values = {"score": compared.score, "p": -np.log(p), "length_only": centred(compared.length)}
     held = compared.statistics
     made: dict[str, Any] = {
         kind: {

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from gauger.lineage.calibration import null_pairs, p_values
-from gauger.lineage.likeness import centred, score
+from gauger.lineage.centring import centred, score
 from gauger.lineage.verdicts import verdicts
 from gauger.stats import BoolArray, FloatArray, IntArray
 
@@ -28,7 +28,7 @@ def matrices(style: FloatArray, log_length: FloatArray, weight: float = 2.0) -> 
     raw = style @ style.T + weight * length
     np.fill_diagonal(raw, np.nan)
     np.fill_diagonal(length, np.nan)
-    return score([[centred(raw)]]), length
+    return score([centred(raw)], []), length
 
 
 def same(maker: IntArray) -> BoolArray:
@@ -42,6 +42,20 @@ def pairs_of(rng: np.random.Generator, maker: IntArray, candidates: int) -> list
     return [(c, models[0]) for c in models[1:]]
 
 
+def judged(
+    pairs: list[tuple[int, int]],
+    scores: FloatArray,
+    length: FloatArray,
+    maker: IntArray,
+    known: BoolArray | None = None,
+) -> tuple[FloatArray, IntArray]:
+    """No two of one base, and what is known is whole unless said otherwise."""
+    known = np.ones(len(maker), dtype=np.bool_) if known is None else known
+    base = np.eye(len(maker), dtype=np.bool_)
+    null = null_pairs(scores, length, same(maker), maker, base, known)
+    return p_values(pairs, scores, length, null, same(maker), base)
+
+
 def allowed(n: int, alpha: float) -> int:
     """What a rate of alpha exceeds once in ten thousand runs of this test."""
     return int(binom.isf(1e-4, n, alpha))
@@ -53,9 +67,8 @@ def test_innocents_are_accused_at_most_at_the_nominal_rate(alpha: float) -> None
     for _ in range(WORLDS):
         style, log_length, maker = world(rng)
         scores, length = matrices(style, log_length)
-        null = null_pairs(scores, length, ~same(maker), maker)
         pair = pairs_of(rng, maker, 1)
-        p, n = p_values(pair, scores, length, null, same(maker))
+        p, n = judged(pair, scores, length, maker)
         accused += bool(p[0] <= alpha)
         strata += n[0] < MAKERS * (MAKERS - 1) / 4
         assert n[0] >= 60
@@ -70,9 +83,8 @@ def test_a_suspect_with_many_candidates_is_accused_at_most_at_the_nominal_rate()
     for _ in range(WORLDS):
         style, log_length, maker = world(rng)
         scores, length = matrices(style, log_length)
-        null = null_pairs(scores, length, ~same(maker), maker)
         pairs = pairs_of(rng, maker, 5)
-        p, n = p_values(pairs, scores, length, null, same(maker))
+        p, n = judged(pairs, scores, length, maker)
         for per_pair in accused:
             said = verdicts(["s"] * 5, list(p), list(n), alpha, per_pair=per_pair)
             assert "cannot tell" not in said
@@ -93,10 +105,7 @@ def test_alike_in_length_is_no_relation() -> None:
             continue
         tried += 1
         flat = np.where(np.isnan(length), np.nan, -1.0)
-        by = [
-            p_values(pair, scores, known, null_pairs(scores, known, ~same(maker), maker), same(maker))[0][0] <= alpha
-            for known in (length, flat)
-        ]
+        by = [judged(pair, scores, known, maker)[0][0] <= alpha for known in (length, flat)]
         strata += by[0]
         only_strata += by[0] and not by[1]
         only_all += by[1] and not by[0]
@@ -111,8 +120,7 @@ def test_a_child_is_found() -> None:
         suspect, candidate = pairs_of(rng, maker, 1)[0]
         style[suspect] = style[candidate] * 3 + 0.1 * rng.normal(size=4)
         scores, length = matrices(style, log_length)
-        null = null_pairs(scores, length, ~same(maker), maker)
-        found += bool(p_values([(candidate, suspect)], scores, length, null, same(maker))[0][0] <= 0.05)
+        found += bool(judged([(candidate, suspect)], scores, length, maker)[0][0] <= 0.05)
     assert found > binom.isf(1e-6, 200, 0.05)
 
 
@@ -130,7 +138,6 @@ def test_what_takes_prompts_for_units_accuses_innocents() -> None:
         alike = centred(style @ style.T + np.where(np.eye(len(maker)), np.nan, 0.0))
         above = int((alike[a, b] + 10 * rng.normal(size=prompts) > 0).sum())
         by_prompt += binomtest(above, prompts, alternative="greater").pvalue <= alpha
-        null = null_pairs(scores, length, ~same(maker), maker)
-        by_model += bool(p_values([(a, b)], scores, length, null, same(maker))[0][0] <= alpha)
+        by_model += bool(judged([(a, b)], scores, length, maker)[0][0] <= alpha)
     assert by_prompt > allowed(worlds, alpha)
     assert by_model <= allowed(worlds, alpha)

@@ -143,7 +143,7 @@ def test_a_parent_in_the_table_leaves_the_null(world: World) -> None:
 
 
 def test_younger_candidates_join_the_null(world: World) -> None:
-    world.origins = [(n, m, b) if k % 2 else (n, "", "") for k, (n, m, b) in enumerate(world.origins)]
+    world.origins = [(n, m, b) if k % 2 else (n, "", b) for k, (n, m, b) in enumerate(world.origins)]
     world.run([("m07", "m08")], *ALPHA)
     before = int(world.found()[0]["n_null"])
     world.write("younger.csv", [("candidate_teacher", "suspect"), ("m00", "m02"), ("m04", "m02"), ("m00", "m01")])
@@ -190,6 +190,30 @@ def test_missing_prompts_are_no_answers(world: World) -> None:
     rows = [row for row in world.rows() if rng.random() < 0.8]
     assert world.run([("m05", "child"), ("m07", "m08")], *ALPHA, rows=rows) == 1
     assert [r["verdict"] for r in world.found()] == ["related", "none of the candidates"]
+
+
+def test_models_that_share_few_prompts_cannot_be_told_apart(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both answered enough, and not the same: a mean over few prompts is large by chance."""
+    even = [r for r in world.rows() if r[1] not in {"m05", "child"} or (int(r[0][1:]) % 2 == (r[1] == "child"))]
+    assert world.run([("m05", "child"), ("m05", "m06")], *ALPHA, "--json", rows=even) == 0
+    said = json.loads(capsys.readouterr().out)["pairs"]
+    assert said[0]["verdict"] == "cannot tell"
+    assert said[0]["why"].startswith("the two have 0 usable answers to the same prompts")
+    assert said[1]["score"] is not None
+
+
+def test_the_prompts_that_a_suspect_answered_are_chosen(world: World) -> None:
+    rows = [r for r in world.rows() if r[1] != "child" or int(r[0][1:]) >= PROMPTS - 20]
+    assert world.run([("m05", "child")], "--prompts", "20", "--alpha", "0.05", rows=rows) == 1
+
+
+def test_an_unknown_base_may_be_the_candidates(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.origins[-1] = ("child", "maker of child", "")
+    assert world.run([("m05", "child")], *ALPHA, "--json") == 0
+    assert "may be, of one base" in json.loads(capsys.readouterr().out)["pairs"][0]["why"]
+    world.origins[:4] = [(n, m, "base of m00") for n, m, _ in world.origins[:4]]
+    world.origins[4:8] = [(n, m, "base of m04") for n, m, _ in world.origins[4:8]]
+    assert world.run([("m05", "child")], *ALPHA) == 1
 
 
 def test_too_few_shared_prompts(world: World) -> None:

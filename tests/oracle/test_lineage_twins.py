@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from gauger.lineage import likeness
-from gauger.lineage.answers import Answers, chosen, likeness_of_length, usable
+from gauger.lineage import habits, likeness
+from gauger.lineage.answers import Answers, chosen, in_common, likeness_of_length, usable
+from gauger.lineage.centring import score
 from gauger.lineage.words import tokenize
 from gauger.stats import FloatArray
 
 WORDS = [f"w{k}" for k in range(40)]
 SIGNS = [".", ",", "\n", "—", "日"]
+ENDS = [".", "\n"]
 Rows = list[tuple[int, int, str]]
 
 
@@ -57,10 +60,10 @@ def runs(of: list[str], n: int) -> set[tuple[str, ...]]:
     return {tuple(of[k : k + n]) for k in range(len(of) - n + 1)}
 
 
-def overlaps(given: Rows, models: int, n: int, rare: bool) -> FloatArray:
+def overlaps(given: Rows, models: int, n: int, rare: bool, part: Callable[[str], list[str]] = words) -> FloatArray:
     total: dict[tuple[int, int], list[float]] = defaultdict(list)
     for p in {p for p, _, _ in given}:
-        said = {m: runs(words(text), n) for q, m, text in given if q == p}
+        said = {m: runs(part(text), n) for q, m, text in given if q == p}
         held = Counter(run for of in said.values() for run in of)
         alike = {}
         for a, b in combinations(said, 2):
@@ -93,11 +96,17 @@ def centred(matrix: FloatArray) -> FloatArray:
     return made
 
 
-def style(given: Rows, models: int) -> FloatArray:
+def starts(text: str) -> list[str]:
+    """What stands first, or after a sign that ends a sentence or line, and is none itself."""
+    said = tokens(text)
+    return [t for k, t in enumerate(said) if t not in ENDS and (k == 0 or said[k - 1] in ENDS)]
+
+
+def style(given: Rows, models: int, part: Callable[[str], list[str]], longest: int) -> FloatArray:
     asked = len({p for p, _, _ in given})
     columns = []
-    for n in (1, 2, 3):
-        said = [(p, m, runs(tokens(text)[:50], n)) for p, m, text in given]
+    for n in range(1, longest + 1):
+        said = [(p, m, runs(part(text), n)) for p, m, text in given]
         wide = defaultdict(set)
         for p, _, of in said:
             for run in of:
@@ -105,13 +114,12 @@ def style(given: Rows, models: int) -> FloatArray:
         kept = [run for run, at in wide.items() if len(at) >= max(3, asked / 50)]
         uses = [[sum(run in of for _, m, of in said if m == k) for k in range(models)] for run in kept]
         columns += [[use / max(1, sum(m == k for _, m, _ in said)) for k, use in enumerate(row)] for row in uses]
-    habits = np.sqrt(np.array(columns).T)
+    used = np.sqrt(np.array(columns).T)
     noise = 1 / (4 * len(given) / models)
-    weight = [max(0.0, 1 - noise / max(float(np.var(column)), 1e-12)) for column in habits.T]
+    weight = [max(0.0, 1 - noise / max(float(np.var(column)), 1e-12)) for column in used.T]
     assert 0 in weight
     assert any(weight)
-    habits = (habits - habits.mean(axis=0)) * np.sqrt(weight)
-    made = np.corrcoef(habits)
+    made = np.corrcoef((used - used.mean(axis=0)) * np.sqrt(weight))
     np.fill_diagonal(made, np.nan)
     return made
 
@@ -126,9 +134,19 @@ def test_wording_and_rare_runs(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_opening_style(seed: int) -> None:
+def test_openers(seed: int) -> None:
     given = rows(seed)
-    np.testing.assert_allclose(likeness.opening_style(packed(given)), centred(style(given, 6)), atol=1e-9)
+    made = likeness.openers(packed(given))
+    np.testing.assert_allclose(made, centred(overlaps(given, 6, 2, False, lambda t: tokens(t)[:12])), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_styles(seed: int) -> None:
+    given = rows(seed)
+    opening = centred(style(given, 6, lambda t: tokens(t)[:25], 3))
+    np.testing.assert_allclose(habits.opening_style(packed(given)), opening, atol=1e-9)
+    sentence = centred(style(given, 6, starts, 1))
+    np.testing.assert_allclose(habits.sentence_style(packed(given)), sentence, atol=1e-9)
 
 
 def test_length() -> None:
@@ -140,14 +158,27 @@ def test_length() -> None:
         assert made[a, b] == pytest.approx(-np.mean([abs(count[p, a] - count[p, b]) for p in both]))
 
 
-def test_a_score_is_the_mean_surprise_of_its_ranks() -> None:
-    first = np.array([[np.nan, 3.0, 1.0], [3.0, np.nan, 2.0], [1.0, 2.0, np.nan]])
-    equal = np.where(np.isnan(first), np.nan, 7.0)
-    top, middle, low = -np.log10([1 / 4, 2 / 4, 3 / 4])
-    made = likeness.score([[first, first, equal], [equal]])
-    assert made[0, 1] == made[1, 0] == pytest.approx((2 * top + 4 * middle) / 6)
-    assert (made[1, 2], made[0, 2]) == (pytest.approx(middle), pytest.approx((2 * low + 4 * middle) / 6))
+def test_a_score_is_habits_and_what_contents_have_beyond_most() -> None:
+    values = np.arange(45.0)
+    habit, content = (np.full((10, 10), np.nan) for _ in range(2))
+    habit[np.triu_indices(10, 1)] = values
+    content[np.triu_indices(10, 1)] = values[::-1]
+    habit, content = (np.where(np.isnan(m), m.T, m) for m in (habit, content))
+    made = score([habit, habit], [content])
     assert np.isnan(np.diag(made)).all()
+    np.testing.assert_array_equal(made, made.T)
+    sd = np.std(values)
+    first, last = made[0, 1], made[8, 9]
+    assert first == pytest.approx(
+        (44 - np.quantile(np.repeat(values, 2), 0.9)) / sd / 2
+    )  # of the lowest habit, the highest content
+    assert last == pytest.approx(44 / sd)
+    assert made[1, 2] == pytest.approx(habit[1, 2] / sd)  # what nine in ten reach says nothing
+
+
+def test_in_common() -> None:
+    given = [(0, 0, "a"), (0, 1, "a"), (1, 0, "b"), (2, 1, "c"), (2, 2, "c")]
+    assert in_common(packed(given, 3)).tolist() == [[2, 1, 0], [1, 2, 1], [0, 1, 1]]
 
 
 def test_usable() -> None:
@@ -169,9 +200,17 @@ def test_usable() -> None:
 
 def test_the_prompts_that_most_models_answered_are_chosen() -> None:
     given = [(p, m, f"w{p} w{m}") for p in range(12) for m in range(6) if p % 3 == 0 or m < 4]
-    made = [chosen(packed(given), k, np.random.default_rng(seed)) for k, seed in ((4, 1), (6, 1), (6, 2))]
+    nobody = np.zeros(6, dtype=np.bool_)
+    made = [chosen(packed(given), nobody, k, np.random.default_rng(seed)) for k, seed in ((4, 1), (6, 1), (6, 2))]
     assert set(made[0].prompt.tolist()) == {0, 3, 6, 9}
     assert made[0].counts().tolist() == [4] * 6
     more = [set(a.prompt.tolist()) for a in made[1:]]
     assert all(len(m) == 6 and m > {0, 3, 6, 9} for m in more)
     assert more[0] != more[1]
+
+
+def test_prompts_that_the_models_in_question_answered_go_first() -> None:
+    given = [(p, m, f"w{p} w{m}") for p in range(12) for m in range(6) if m < 5 or p in (2, 7, 8)]
+    asked = np.arange(6) == 5
+    made = chosen(packed(given), asked, 3, np.random.default_rng(1))
+    assert set(made.prompt.tolist()) == {2, 7, 8}

@@ -11,11 +11,11 @@ from gauger.edge.lineage.responses import Responses
 from gauger.edge.lineage.tables import Pair
 from gauger.errors import ConfigError, InputError
 from gauger.lineage import answers as sieve
-from gauger.lineage import calibration, likeness, population
+from gauger.lineage import calibration, centring, habits, likeness, population
 from gauger.lineage.population import Origin
 from gauger.lineage.verdicts import Verdict, verdicts
 from gauger.model import Evidence
-from gauger.stats import BoolArray, FloatArray, calibrators, conformal
+from gauger.stats import BoolArray, FloatArray, IntArray, calibrators, conformal
 
 LEAST_MODELS = 4
 NULL = (
@@ -48,7 +48,8 @@ class Compared:
     """All pairs of a file. Matrices are float64[models, models], NaN where a pair cannot be compared.
 
     Attributes:
-        unfit: why a model cannot be judged, "" where it can.
+        unfit: why a model cannot be judged, "" where it can. common: prompts that both answered; few make a mean so
+            uncertain that innocents would stand out, so below 20 there is no score.
     """
 
     models: tuple[str, ...]
@@ -56,11 +57,12 @@ class Compared:
     statistics: dict[str, FloatArray]
     score: FloatArray
     length: FloatArray
+    common: IntArray
     prompts: int
 
 
-def compare(responses: Responses, prompts: int, rng: np.random.Generator) -> Compared:
-    """How alike the models answer at most ``prompts`` prompts.
+def compare(responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair] = ()) -> Compared:
+    """How alike the models answer at most ``prompts`` prompts: those that most models of ``pairs`` answered.
 
     Raises:
         ConfigError: fewer than 20 prompts asked for. InputError: fewer than four models can be compared.
@@ -68,7 +70,8 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator) -> Com
     if prompts < sieve.LEAST_ANSWERS:
         raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
     everything = responses.answers.take(np.flatnonzero(sieve.usable(responses.answers)))
-    held = sieve.chosen(everything, prompts, rng)
+    asked = np.isin(responses.models, [name for pair in pairs for name in pair])
+    held = sieve.chosen(everything, asked, prompts, rng)
     few, other = sieve.too_few(held), sieve.other_words(held)
     counts = held.counts()
     unfit = tuple(
@@ -85,12 +88,17 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator) -> Com
             f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
         )
     held = held.take(np.flatnonzero(fit[held.model]))
-    wording, rare, opening = likeness.wording(held), likeness.rare_runs(held), likeness.opening_style(held)
+    habit = {"opening_style": habits.opening_style(held), "sentence_style": habits.sentence_style(held)}
+    habit["openers"] = likeness.openers(held)
+    content = {"wording": likeness.wording(held), "rare_runs": likeness.rare_runs(held)}
+    common = sieve.in_common(held)
+    score = centring.score(list(habit.values()), list(content.values()))
     return Compared(
         models=responses.models,
         unfit=unfit,
-        statistics={"wording": wording, "rare_runs": rare, "opening_style": opening},
-        score=likeness.score([[wording, rare], [opening]]),
+        statistics=habit | content,
+        score=np.where(common < sieve.LEAST_ANSWERS, np.nan, score),
+        common=common,
         length=sieve.likeness_of_length(held),
         prompts=len(np.unique(held.prompt)),
     )
@@ -124,12 +132,21 @@ def judge(
         if name not in code and name not in table:
             raise InputError(f"the pairs name {name!r}, which neither the responses nor the population have")
     known = [table.get(name, Origin(name=name)) for name in compared.models]
-    kin, cluster = population.related(known), population.clusters(known)
-    null = calibration.null_pairs(compared.score, compared.length, _unrelated(known, kin, code, impossible), cluster)
+    kin = population.related(known)
+    same, may_be_same = population.of_one_base(known)
+    null = calibration.null_pairs(
+        compared.score,
+        compared.length,
+        kin,
+        population.clusters(known),
+        same,
+        np.array([o.known for o in known]),
+        _listed(code, impossible),
+    )
     reasons = [_reason(compared, code, pair) for pair in pairs]
     able = [k for k, reason in enumerate(reasons) if not reason]
     places = [(code[pairs[k][0]], code[pairs[k][1]]) for k in able]
-    found, counts = calibration.p_values(places, compared.score, compared.length, null, kin)
+    found, counts = calibration.p_values(places, compared.score, compared.length, null, kin, may_be_same)
     p: list[float | None] = [None] * len(pairs)
     n_null = [0] * len(pairs)
     for k, value, n in zip(able, found, counts, strict=True):
@@ -141,14 +158,12 @@ def judge(
     ]
 
 
-def _unrelated(known: Sequence[Origin], kin: BoolArray, code: dict[str, int], impossible: Sequence[Pair]) -> BoolArray:
-    whole = np.array([o.known for o in known])
-    listed = np.zeros((len(known), len(known)), dtype=np.bool_)
-    for pair in impossible:
-        if pair[0] in code and pair[1] in code:
-            a, b = code[pair[0]], code[pair[1]]
-            listed[a, b] = listed[b, a] = True
-    return np.asarray((whole[:, None] & whole[None, :] | listed) & ~kin)
+def _listed(code: dict[str, int], pairs: Sequence[Pair]) -> BoolArray:
+    made = np.zeros((len(code), len(code)), dtype=np.bool_)
+    for a, b in pairs:
+        if a in code and b in code:
+            made[code[a], code[b]] = True
+    return made
 
 
 def _reason(compared: Compared, code: dict[str, int], pair: Pair) -> str:
@@ -159,7 +174,11 @@ def _reason(compared: Compared, code: dict[str, int], pair: Pair) -> str:
         if compared.unfit[code[name]]:
             return f"the {role}: {compared.unfit[code[name]]}"
     a, b = (code[name] for name in pair)
-    return "" if np.isfinite(compared.score[a, b]) else "the two have no prompt in common"
+    if np.isfinite(compared.score[a, b]):
+        return ""
+    return (
+        f"the two have {compared.common[a, b]} usable answers to the same prompts, and {sieve.LEAST_ANSWERS} are needed"
+    )
 
 
 def _judged(
@@ -176,7 +195,11 @@ def _judged(
     score = None if p is None else float(compared.score[code[pair[0]], code[pair[1]]])
     evidence = None if p is None or score is None else _evidence(compared, code, pair, p, n_null, score, inputs)
     if verdict == "cannot tell" and not reason:
-        reason = f"no p-value below the floor 1/{n_null + 1:,} is possible, too high for this suspect's candidates"
+        reason = (
+            f"no p-value below the floor 1/{n_null + 1:,} is possible, too high for this suspect's candidates"
+            if n_null
+            else "the two are, or may be, of one base, and the population has no two unrelated pairs of one base"
+        )
     return Judged(
         candidate=pair[0],
         suspect=pair[1],
@@ -216,5 +239,5 @@ def _evidence(
         n=n_null,
         anytime=False,
         inputs=inputs,
-        why="how alike they word their answers, share rare phrases and open their answers, against unrelated models",
+        why="how alike they open answers and sentences, word them and share rare phrases, against unrelated models",
     )

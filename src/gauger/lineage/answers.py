@@ -56,11 +56,15 @@ def usable(answers: Answers) -> BoolArray:
     return (words >= LEAST_WORDS) & ~again
 
 
-def chosen(answers: Answers, prompts: int, rng: np.random.Generator) -> Answers:
-    """The answers to the ``prompts`` prompts that most models answered, ties by lot."""
+def chosen(answers: Answers, asked: BoolArray, prompts: int, rng: np.random.Generator) -> Answers:
+    """The answers to the ``prompts`` prompts that most models of ``asked`` answered, then most of all, ties by lot.
+
+    asked: bool[models]. A model that lacks prompts is compared on those it has, as far as there are enough.
+    """
     held = np.bincount(answers.prompt)
+    of_asked = np.bincount(answers.prompt, weights=asked[answers.model])
     order = rng.permutation(len(held))
-    kept = order[np.argsort(-held[order], kind="stable")][:prompts]
+    kept = order[np.lexsort((-held[order], -of_asked[order]))][:prompts]
     return answers.take(np.flatnonzero(np.isin(answers.prompt, kept)))
 
 
@@ -83,6 +87,13 @@ def other_words(answers: Answers) -> BoolArray:
     said = np.bincount(owner, minlength=answers.models)
     shared = np.bincount(owner, weights=common[code], minlength=answers.models)
     return (said > 0) & (shared < LEAST_COMMON * said)
+
+
+def in_common(answers: Answers) -> IntArray:
+    """How many prompts each two models both answered: int64[models, models]."""
+    grid = np.zeros((int(answers.prompt.max(initial=-1)) + 1, answers.models), dtype=np.int64)
+    grid[answers.prompt, answers.model] = 1
+    return grid.T @ grid
 
 
 def likeness_of_length(answers: Answers) -> FloatArray:

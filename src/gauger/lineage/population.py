@@ -9,6 +9,8 @@ import numpy as np
 
 from gauger.stats import BoolArray, IntArray
 
+UNKNOWN = ("", "unknown")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -46,6 +48,18 @@ def related(origins: Sequence[Origin]) -> BoolArray:
             by_maker = one.maker in makers[j] or origins[j].maker in makers[i]
             made[i, j] = made[j, i] = by_maker or not ancestors[i].isdisjoint(ancestors[j])
     return made
+
+
+def of_one_base(origins: Sequence[Origin]) -> tuple[BoolArray, BoolArray]:
+    """Pairs that have the same pretrained base, and pairs that may have it: an unknown base may be any.
+
+    Two bool[models, models].
+    """
+    base = np.array([o.base for o in origins], dtype=np.str_)
+    unknown = np.isin(np.char.lower(base), UNKNOWN)
+    unsure = unknown[:, None] | unknown[None, :]
+    same = base[:, None] == base[None, :]
+    return same & ~unsure, same | unsure
 
 
 def clusters(origins: Sequence[Origin]) -> IntArray:

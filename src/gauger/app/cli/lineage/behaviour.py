@@ -54,7 +54,7 @@ def behaviour(
     younger = [] if impossible is None else read_pairs(impossible)
     read = read_responses(responses)
     _tell(read.repeats, len({o.name for o in origins} - set(read.models)))
-    compared = compare(read, prompts, np.random.default_rng(seed))
+    compared = compare(read, prompts, np.random.default_rng(seed), wanted)
     digests = [_digest(path) for path in (responses, pairs, population, impossible) if path is not None]
     rows = judge(compared, wanted, origins, alpha=alpha, inputs=digests, per_pair=per_pair, impossible=younger)
     write_new(out, _csv(rows), mode=PUBLIC, overwrite=overwrite)
