@@ -14,7 +14,7 @@ from gauger.errors import ConfigError, InputError
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.prf import key_words, value, window
 from gauger.watermark.reading import BETS, Reading, bets
-from gauger.watermark.served import keep_served, reading_places, served
+from gauger.watermark.served import reading_places, served, stand_in
 
 TEXT = st.lists(st.integers(0, 2), max_size=10)
 TEXTS = st.lists(TEXT, max_size=5)
@@ -23,14 +23,13 @@ SCHEMES = ["gumbel:h=2", "tournament:h=1:layers=5", "greenlist:h=3:gamma=0.3"]
 
 
 @given(TEXTS, TEXTS, st.integers(1, 3))
-def test_kept_are_the_tokens_whose_window_was_served(outputs: list[list[int]], texts: list[list[int]], h: int) -> None:
+def test_windows_that_were_served_are_known(outputs: list[list[int]], texts: list[list[int]], h: int) -> None:
     # A window counts as served where a token follows it: only there were values looked at.
     windows = {tuple(o[i - h : i]) for o in outputs for i in range(h, len(o))}
-    kept = keep_served(texts, served(outputs, h=h))
+    rows = [t[i - h : i] for t in texts for i in range(h, len(t) + 1)]
+    found = stand_in(np.array(rows, np.uint32).reshape(-1, h), served(outputs, h=h))
+    assert found.tolist() == [tuple(row) in windows for row in rows]
     assert served(outputs, h=h, prompts=[[]] * len(outputs)).states.tolist() == served(outputs, h=h).states.tolist()
-    assert [k.tolist() for k in kept] == [
-        [i >= h and tuple(t[i - h : i]) in windows for i in range(len(t))] for t in texts
-    ]
 
 
 @given(
@@ -55,8 +54,8 @@ def test_places_are_first_occurrences_that_do_not_stand_in_the_prompt(pairs: lis
 
 def test_a_window_that_reaches_into_the_prompt_was_served_with_it() -> None:
     windows = served([[7, 8]], h=2, prompts=[[5, 6]])
-    kept = keep_served([[5, 6, 0, 6, 7, 0, 7, 8, 0]], windows)
-    assert np.flatnonzero(kept[0]).tolist() == [2, 5]  # after 5 6 and after 6 7; nothing followed 7 8
+    rows = np.array([[5, 6], [6, 7], [7, 8]], np.uint32)
+    assert stand_in(rows, windows).tolist() == [True, True, False]  # nothing followed 7 8
     assert windows.digest != served([[7, 8]], h=2).digest
 
 
@@ -77,7 +76,9 @@ def test_bets_are_their_definition(name: str) -> None:
     for bet in BETS:
         x = bet / scheme.spread * weights
         expected.append(math.fsum((x * scores).ravel()) - math.fsum(np.vectorize(scheme.log_mgf)(x).ravel()))
-    assert bets(Reading(windows=windows, ids=ids, weights=weights), SECRET, scheme) == pytest.approx(expected, rel=1e-9)
+    found = bets(Reading(windows=windows, ids=ids, weights=weights), [bytes(32), SECRET], scheme)
+    assert found[1] == pytest.approx(expected, rel=1e-9)
+    assert found[0] != pytest.approx(expected, rel=1e-2)
 
 
 @pytest.mark.parametrize("x", [-3.0, -0.5, 0.0, 0.3, 0.85])
@@ -107,4 +108,4 @@ def test_predictions_that_do_not_fit_are_refused() -> None:
         with pytest.raises(InputError, match="reading"):
             Reading(windows=windows, ids=ids, weights=weights)
     with pytest.raises(InputError, match="h=4"):
-        bets(Reading(windows=windows, ids=ids, weights=np.zeros((2, 3))), SECRET, scheme_named("gumbel:h=4"))
+        bets(Reading(windows=windows, ids=ids, weights=np.zeros((2, 3))), [SECRET], scheme_named("gumbel:h=4"))

@@ -214,7 +214,7 @@ class Closed(Judgement):
     Guarantee: P(ever crossed) <= alpha, at the plan's looks; of the keys named at most a share of alpha is wrong, in
         expectation.  Not claimed: who trained the model, or that our text did not reach it by another's hands;
         power against paraphrase or another tokenizer; anything if the unmarked text was marked with a key of the plan.
-    Source: Sander et al. 2024 (closed model, supervised).  Deviates: see ``served.keep_served`` and
+    Source: Sander et al. 2024 (closed model, supervised).  Deviates: see ``served.stand_in`` and
         ``habits.predictions``; looks by ``stats.merging.Looks`` instead of one test of a size fixed beforehand.
     """
 

@@ -53,27 +53,18 @@ def served(outputs: Sequence[ArrayLike], *, h: int, prompts: Sequence[ArrayLike]
     )
 
 
-def keep_served(texts: Sequence[ArrayLike], windows: Served) -> list[BoolArray]:
-    """Masks for ``corpus.select``: of each text, bool[n], the tokens whose window stands in our outputs.
+def stand_in(rows: NDArray[np.uint32], windows: Served) -> BoolArray:
+    """Which windows, uint32[n, h], stand in our outputs: bool[n].
 
     Null: none of its own.
-    Guarantee: an e-value of texts fixed beforehand stays one: in the order of service each pair is kept or not before
-        its value is looked at.
+    Guarantee: an e-value of texts fixed beforehand stays one if only what follows these windows is scored: in the order
+        of service each is kept or not before the key's values after it are looked at.
     Not claimed: that a running e-process over the texts stays one. What was kept of earlier texts tells which windows
         were served, hence a little of values that later texts are scored by: look at planned times only
         (``stats.merging.Looks``). Nor that a tail for a fixed size holds: how many are kept hangs on the key.
     Source: Sander et al. 2024, "Watermarking makes language models radioactive" (the filter on k-grams).
         Deviates: it keeps by the window alone, never by window and token: served pairs are those with high values.
     """
-    tokens, starts = joined("text", texts, len(texts))
-    states, whole = _states(tokens, starts, windows.h)
-    at = np.minimum(np.searchsorted(windows.states, states), max(len(windows.states) - 1, 0))
-    kept = whole & (windows.states[at] == states) if len(windows.states) else np.zeros(len(tokens), np.bool_)
-    return np.split(kept, starts[1:-1]) if len(texts) else []
-
-
-def stand_in(rows: NDArray[np.uint32], windows: Served) -> BoolArray:
-    """Which windows, uint32[n, h], stand in our outputs."""
     states, whole = _states(rows.ravel(), np.arange(len(rows) + 1) * windows.h, windows.h, after=1)
     return np.isin(states[whole], windows.states)
 

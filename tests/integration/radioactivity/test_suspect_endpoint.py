@@ -17,6 +17,7 @@ import pytest
 
 from gauger.app import cli
 from gauger.watermark.radioactivity import doubling
+from tests.integration.radioactivity.conftest import write
 
 Gauger = Callable[..., tuple[int, str, str]]
 Files = dict[str, list[str]]
@@ -78,8 +79,30 @@ def test_an_innocent_suspect_is_let_go(gauger, files, server, speakers) -> None:
     code, said = ran(gauger, files)
     assert (code, said["crossed"], said["over"], said["next_look"]) == (0, False, True, None)
     assert said["answers"] == len(server.asked) == 128
-    assert said["evidence"]["n"] > 300
+    assert said["evidence"]["n"] > 200
     assert said["evidence"]["log_e"] < 2.3
+
+
+def test_unmarked_text_is_in_the_plan_and_tells_more(gauger, files, server, speakers) -> None:
+    Path("unmarked.jsonl").write_text("".join(json.dumps({"tokens": t.tolist()}) + "\n" for t in write(None, 400, 8)))
+    server.says, beside, found = speakers["marked"], ["--unmarked", "unmarked.jsonl"], {}
+    for name, more in (("beside", beside), ("alone", [])):
+        planned(gauger, files, server, "--looks", "16", *more)
+        _, found[name] = ran(gauger, files, *more)
+        Path("said.jsonl").rename(f"{name}.jsonl")
+        if more:
+            Path("plan.json").rename("beside.json")
+    assert found["beside"]["evidence"]["log_e"] > found["alone"]["evidence"]["log_e"] + 1
+    assert "unmarked" in found["beside"]["evidence"]["why"]
+    judged = ("--answers", "beside.jsonl", *files["asked"], *files["ours"], *files["key"], "--json")
+    code, out, _ = gauger("judge", "beside.json", *judged, *beside)
+    assert json.loads(out) == found["beside"]
+    code, _, err = gauger("judge", "beside.json", *judged)
+    assert (code, "--unmarked" in err) == (4, True)
+    code, _, err = gauger("judge", "beside.json", *judged, "--unmarked", "served.jsonl")
+    assert (code, "not the unmarked text" in err) == (4, True)
+    code, _, err = gauger("judge", "plan.json", "--answers", "alone.jsonl", *judged[2:], *beside)
+    assert (code, "not in the plan" in err) == (4, True)
 
 
 def test_another_key_finds_nothing_in_the_same_answers(gauger, files, server, speakers) -> None:

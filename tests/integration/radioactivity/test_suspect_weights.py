@@ -201,7 +201,7 @@ def test_weights_of_another_model_are_refused(gauger, models) -> None:
         ("ours", ["--tokenizer", "sha256:" + "0" * 64], "the model's is sha256:"),
         ("ours", ["--candidates", "0"], "1 to 1,024 candidates"),
         ("ours", ["--budget", "41"], "there are 40 served outputs"),
-        ("ours", ["--prompts", "served.jsonl"], "neither --prompts nor --endpoint"),
+        ("ours", ["--prompts", "served.jsonl"], "neither --prompts, --endpoint nor --unmarked"),
     ],
 )
 def test_open_plans_that_cannot_work(gauger, models, model: str, more: list[str], words: str) -> None:
