@@ -9,10 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-import msgspec
-
+from gauger.edge.canonical import parse_canonical
 from gauger.edge.formats.values import text
 from gauger.edge.sides import records
 from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
@@ -23,8 +22,6 @@ from gauger.watermark.keys import Key, KeyContext
 
 COMMITMENT, PROOFS = "commitment.json", "proofs.jsonl"
 MAX_BYTES = 1 << 16  # of a record: six fields and 32 hashes
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ def read_commitment(path: Path) -> Commitment:
     Raises:
         InputError: it cannot be read, or is none.
     """
-    return _parse(read_small(path, MAX_BYTES), Commitment, str(path))
+    return parse_canonical(read_small(path, MAX_BYTES), Commitment, str(path))
 
 
 def read_revealed(path: Path) -> tuple[Key, Proof]:
@@ -107,7 +104,7 @@ def read_revealed(path: Path) -> tuple[Key, Proof]:
     Raises:
         InputError: it cannot be read, or is none.
     """
-    revealed = _parse(read_small(path, MAX_BYTES), RevealedKey, str(path))
+    revealed = parse_canonical(read_small(path, MAX_BYTES), RevealedKey, str(path))
     return Key(revealed.context, bytes.fromhex(revealed.secret)), revealed.proof
 
 
@@ -121,21 +118,8 @@ def find_proof(path: Path, key_id: str) -> ProofRow:
     try:
         with path.open("rb") as file:
             for line, raw in enumerate(iter(lambda: file.readline(MAX_BYTES), b""), 1):
-                if wanted in raw and (row := _parse(raw, ProofRow, str(path), line)).id == key_id:
+                if wanted in raw and (row := parse_canonical(raw, ProofRow, str(path), line)).id == key_id:
                     return row
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
     raise InputError("no key with this id: the ids are in its lines, as `id`", source=str(path))
-
-
-def _parse(data: bytes, kind: type[T], source: str, line: int | None = None) -> T:
-    data = data.removesuffix(b"\n").removesuffix(b"\r")
-    try:
-        value: T = msgspec.json.decode(data, type=kind)
-        canonical = canonical_json(value) == data
-    except (ValueError, TypeError, RecursionError, ConfigError) as error:
-        # A message names fields, never values; but for a name of a schema.
-        raise InputError(f"is no {kind.__name__} of this version: {error}", source=source, line=line) from None
-    if not canonical:
-        raise InputError(f"is no {kind.__name__} as it was written: its form was changed", source=source, line=line)
-    return value

@@ -16,6 +16,8 @@ from gauger.edge.token_files import TokenId
 from gauger.errors import InputError
 from gauger.stats import FloatArray
 
+LEAST_LOG_P = -100.0  # of one token, in nats: an answer that is thought impossible still has a score
+
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
     """What a model wrote."""

@@ -1,4 +1,4 @@
-"""A suspect behind an OpenAI-compatible endpoint: POST /chat/completions, one request at a time.
+"""A suspect behind an OpenAI-compatible endpoint: POST /chat/completions, or /completions to read, one at a time.
 
 Redirects are not followed, no more than ``MAX_BYTES`` of a response are read, and no error quotes it. Refusals for now
 (429, 5xx, a broken connection) are asked again after the wait that the response names, or after a growing one.
@@ -17,10 +17,11 @@ import numpy as np
 
 from gauger.edge.formats.values import LineError, load
 from gauger.edge.plans import ByEndpoint
-from gauger.edge.suspects import Answer, Text
+from gauger.edge.suspects import LEAST_LOG_P, Answer, Predicted, Text
 from gauger.edge.suspects.pace import Pace, backoff_s, retry_after_s
 from gauger.edge.suspects.prompts import Prompt
 from gauger.errors import ConfigError, ExchangeError, UnsupportedError
+from gauger.stats import FloatArray
 
 MAX_BYTES = 4 << 20
 ATTEMPTS = 6
@@ -68,14 +69,32 @@ class Endpoint:
         Raises:
             ExchangeError: none after all attempts, or a refusal that time will not heal.
         """
-        body = _body(self._settings, prompt)
+        data = self._answered("/chat/completions", _body(self._settings, prompt))
+        return Text("" if data is None else _content(data))
+
+    def read(self, before: str, text: str) -> Predicted:
+        """How likely it finds each token of a text after another one: POST /completions that echoes its prompt.
+
+        Returns:
+            log-probabilities in nats as the weights of one candidate at each place; the ids are only counted.
+
+        Raises:
+            ExchangeError: as ``ask``, or an endpoint that tells none.
+        """
+        body = _given(self._settings, prompt=before + text, max_tokens=0, echo=True, logprobs=1)
+        data = self._answered("/completions", body)
+        found = np.empty(0) if data is None else _log_probabilities(data, len(before), len(before) + len(text))
+        return Predicted.of(np.arange(len(found), dtype=np.uint32)[:, None], found[:, None])
+
+    def _answered(self, path: str, body: dict[str, Any]) -> bytes | None:
+        """What came of a 200; None where a refusal is to count as an empty answer."""
         for attempt in range(ATTEMPTS):
             self._pace.turn()
-            status, headers, data = self._post(body)
+            status, headers, data = self._post(path, body)
             if status == 200:
-                return Text(_content(data))
+                return data
             if status in REFUSED and self._skip_refused:
-                return Text("")
+                return None
             if status and status < 500 and status not in _LATER:
                 raise ExchangeError(_refusal(status))
             if attempt + 1 < ATTEMPTS:
@@ -89,9 +108,9 @@ class Endpoint:
             raise ExchangeError(f"the endpoint asks to wait for {asked:,.0f} s: go on after that", retry=True)
         self._pace.sleep(backoff_s(attempt, self._rng) if asked is None else asked)
 
-    def _post(self, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+    def _post(self, path: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         """Status (0: the connection failed), headers, and what came of a 200."""
-        until, url = self._pace.clock() + self._timeout_s, self._settings.url.rstrip("/") + "/chat/completions"
+        until, url = self._pace.clock() + self._timeout_s, self._settings.url.rstrip("/") + path
         try:
             with self._client.stream("POST", url, json=body) as response:
                 if response.status_code != 200:
@@ -150,12 +169,17 @@ def check_address(url: str, *, with_key: bool = False) -> None:
 
 
 def _body(settings: ByEndpoint, prompt: Prompt) -> dict[str, Any]:
+    messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
+    return _given(settings, messages=messages, max_tokens=settings.max_tokens)
+
+
+def _given(settings: ByEndpoint, **own: Any) -> dict[str, Any]:
+    """A request's fields: the plan's further ones come last, and a null leaves one out."""
     body = {
         "model": settings.model,
-        "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
+        **own,
         "temperature": settings.temperature,
         "top_p": settings.top_p,
-        "max_tokens": settings.max_tokens,
         "stream": False,
         **settings.more,
     }
@@ -179,6 +203,22 @@ def _content(data: bytes) -> str:
     except (LineError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise ExchangeError("the endpoint's response is no chat completion: check the address")
+
+
+def _log_probabilities(data: bytes, begin: int, end: int) -> FloatArray:
+    """Of the tokens that begin in [begin, end), in characters of what was echoed: float64[n]."""
+    try:
+        (choice, *_) = load(data)["choices"]
+        told = choice["logprobs"]
+        pairs = zip(told["text_offset"], told["token_logprobs"], strict=True)
+        found = [float(value) for at, value in pairs if begin <= at < end]
+        if found and not np.isnan(found).any() and max(found) <= 1e-3:
+            return np.maximum(found, LEAST_LOG_P)
+    except (LineError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ExchangeError(
+        "the endpoint tells no log-probabilities of what it is given (echo with logprobs): ask for text"
+    )
 
 
 def _refusal(status: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauger.edge.marking.local_model import LocalModel, Sampling
-from gauger.edge.suspects import Answer, Ids, Predicted, Text
+from gauger.edge.suspects import LEAST_LOG_P, Answer, Ids, Predicted, Text
 from gauger.edge.suspects.prompts import Prompt
 from gauger.errors import ConfigError, InputError
 from gauger.stats import FloatArray, IntArray
@@ -63,9 +63,10 @@ class LocalSuspect(LocalModel):
         if longest > (positions := getattr(config, "max_position_embeddings", longest)):
             raise ConfigError(f"this model reads at most {positions:,} tokens at once, not {longest:,}: say --longest")
 
-    def ask(self, prompt: Prompt) -> Answer:
-        """Its answer to one prompt, drawn at its own probabilities."""
-        (said,) = self.answer([self._asked(prompt)], [None], self._how)
+    def ask(self, prompt: Prompt, how: Sampling | None = None) -> Answer:
+        """Its answer to one prompt, drawn at its own probabilities; ``how`` stands in for what it was made with."""
+        how = how or self._how
+        (said,) = self.answer([self._asked(prompt, how.plain)], [None], how)
         return Ids(said) if self._as_ids else Text(self._tokenizer.decode(said, skip_special_tokens=True))
 
     def probabilities(self, tokens: Sequence[int], places: IntArray) -> list[FloatArray]:
@@ -82,8 +83,25 @@ class LocalSuspect(LocalModel):
         logits = logits if some else logits[at]
         return [torch.softmax(part.double(), -1).numpy() for part in logits.split(_PLACES)]
 
-    def _asked(self, prompt: Prompt) -> list[int]:
-        if self._how.plain or not self._tokenizer.chat_template:
+    def log_probabilities(self, prompt: Prompt, text: str, longest: int, *, plain: bool = False) -> FloatArray:
+        """Of each token of a text as its answer to a prompt, in nats: float64[n].
+
+        Args:
+            longest: how many tokens are read of prompt and text, where the model has so many positions. plain: without
+                a chat template.
+        """
+        asked, said = self._asked(prompt, plain), self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        config = self._model.config.get_text_config()
+        tokens = [*asked, *said][: min(longest, getattr(config, "max_position_embeddings", longest))]
+        places = np.arange(len(asked), len(tokens))
+        if not len(places):
+            return np.empty(0)
+        p = np.concatenate(self.probabilities(tokens, places))[np.arange(len(places)), tokens[len(asked) :]]
+        with np.errstate(divide="ignore"):
+            return np.maximum(np.log(p), LEAST_LOG_P)
+
+    def _asked(self, prompt: Prompt, plain: bool) -> list[int]:
+        if plain or not self._tokenizer.chat_template:
             ids = self._tokenizer("\n\n".join(m.content for m in prompt.messages))["input_ids"]
         else:
             said = [{"role": m.role, "content": m.content} for m in prompt.messages]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gauger.app.cli.lineage import behaviour
+from gauger.app.cli.lineage import behaviour, ghosts
 
 app = typer.Typer(help="Was this model made from that one?")
 
@@ -15,3 +15,4 @@ def _group() -> None:
 
 
 app.command()(behaviour.behaviour)
+app.add_typer(ghosts.app, name="ghosts")
