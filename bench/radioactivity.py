@@ -26,20 +26,29 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from radioactivity_lab.drawing import draw
-from radioactivity_lab.judging import by_window, closed, open_path, path, planned, readings, windows_log10
+from radioactivity_lab.judging import (
+    closed,
+    log10,
+    looks_of,
+    open_path,
+    over_looks,
+    pairs_once,
+    part,
+    planned,
+    readings,
+)
 from radioactivity_lab.merging import merged, ours, pairs
 from radioactivity_lab.student import Course, ask
 from radioactivity_lab.summary import summary
 from radioactivity_lab.teacher import ANSWER, PROMPT, Tokens, answers, entropy, paraphrased, prompts, teacher
 
 from gauger.stats.tails import clopper_pearson
-from gauger.watermark.corpus import Selection
+from gauger.watermark.habits import Habits, habits
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
-from gauger.watermark.radioactivity import doubling
-from gauger.watermark.served import keep_served, served
+from gauger.watermark.served import served
 
-LENGTH, SCHEME, PLAIN = PROMPT + ANSWER, "gumbel:h=2", 4
+LENGTH, SCHEME = PROMPT + ANSWER, "gumbel:h=2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +56,29 @@ class Size:
     """How much of everything.
 
     Attributes:
-        read: served outputs that open mode reads at most. null_*: of the error rates.
-        plain: unmarked answers that the test by windows compares with; 0 for no such test.
+        plain: unmarked answers that the closed test compares with. read: served outputs that open mode reads at most.
+        null_*: of the error rates.
     """
 
     words: int = 1000
     base: int = 24_000
     records: int = 1500
     asked: int = 512
+    plain: int = 6000
     read: int = 400
-    seeds: int = 5
+    seeds: int = 3
     merges: int = 300
     null_keys: int = 400
     null_served: int = 200
     null_asked: int = 256
     null_open: int = 100
-    wrong_keys: int = 200
-    plain: int = 0
+    wrong_keys: int = 300
 
 
 SIZES = {
     "full": Size(),
     "small": Size(
-        words=100, base=500, records=150, asked=48, read=96, seeds=1, merges=20,
+        words=100, base=500, records=150, asked=48, plain=100, read=96, seeds=1, merges=20,
         null_keys=20, null_served=32, null_asked=32, null_open=4, wrong_keys=20,
     ),
 }  # fmt: skip
@@ -122,6 +131,7 @@ class Lab:
     size: Size
     started: float = field(default_factory=time.monotonic)
     bases: dict[bool, Course] = field(default_factory=dict)
+    habits: dict[tuple[int, float], Habits] = field(default_factory=dict)
     save: Callable[[], None] = lambda: None
     innocent: dict[int, tuple[Course, Tokens, Tokens]] = field(default_factory=dict)
     guilty: dict[int, tuple[Course, Tokens, Tokens, Tokens]] = field(default_factory=dict)
@@ -146,10 +156,12 @@ class Lab:
     def table(self) -> dict[tuple[int, int], int]:
         return pairs(self.unmarked(self.size.records, np.random.default_rng(4)), self.size.merges, self.size.words)
 
-    @cached_property
-    def plain(self) -> list[Tokens]:
-        """Unmarked answers that say what follows a window anyway."""
-        return list(self.unmarked(self.size.plain, np.random.default_rng(11))[:, PROMPT:])
+    def plain(self, h: int, temperature: float = 1.0) -> Habits:
+        """What unmarked answers say after a window anyway."""
+        if (h, temperature) not in self.habits:
+            said = self.unmarked(self.size.plain, np.random.default_rng(11), temperature)
+            self.habits[h, temperature] = habits(list(said[:, PROMPT:]), h=h)
+        return self.habits[h, temperature]
 
     def vocabulary(self, other: bool) -> int:
         return self.size.words + self.size.merges * other
@@ -191,16 +203,15 @@ class Lab:
         raw = ask(course.student, asked, ANSWER, seed)
         texts = ours(raw, self.table, ANSWER) if cell.merged else list(raw)
         windows = served(list(said[:, PROMPT:]), h=scheme.h)
-        result: dict[str, Any] = {}
-        for name, filtered in (("filtered", keep_served(texts, windows)), ("unfiltered", None)):
-            chosen, ends, looks = closed(texts, asked, filtered, scheme.h)
-            found = path(chosen, ends, secret, scheme, every=False)
-            scored = np.searchsorted(chosen.at, ends).tolist()
-            result[name] = {"scored": scored, "log10_e": found.at_looks(), "planned": found.planned()}
-        if self.size.plain:
-            at = [windows_log10(by_window(texts[:n], self.plain, scheme.h), windows, secret, scheme) for n in looks]
-            result["by_window"] = {"log10_e": at, "planned": planned(at)}
-        result["answers"], result["tokens"] = list(looks), ends
+        judged = (texts, asked, windows, secret, scheme)
+        ends = np.cumsum([len(t) for t in texts])
+        result: dict[str, Any] = {
+            "answers": list(looks_of(len(texts))),
+            "tokens": [int(ends[n - 1]) for n in looks_of(len(texts))],
+            "closed": closed(*judged, self.plain(scheme.h, cell.temperature)),
+            "closed alone": closed(*judged, Habits.none(scheme.h)),
+            "pairs once": pairs_once(*judged),
+        }
         if not cell.merged:
             result["open"] = self.open(course, said[: self.size.read], scheme, secret)
         if cell == INNOCENT:
@@ -223,7 +234,7 @@ def cells(lab: Lab, chosen: Sequence[Cell], rows: list[dict[str, Any]]) -> None:
             for row in lab.run(cell, seed):
                 rows.append({**asdict(cell), "seed": seed, **row})
                 lab.save()
-                lab.say(f"{cell} seed {seed}: {row['filtered']['planned'][-1]} {row.get('open', {}).get('log10_e')}")
+                lab.say(f"{cell} seed {seed}: {row['closed']['planned'][-1]} {row.get('open', {}).get('log10_e')}")
 
 
 def rates(highest: dict[str, list[float]]) -> dict[str, Any]:
@@ -234,12 +245,6 @@ def rates(highest: dict[str, list[float]]) -> dict[str, Any]:
         bounds = {e: [round(float(b), 5) for b in clopper_pearson(k, len(values))] for e, k in over.items()}
         found[name] = {"paths": len(values), "passed": over, "interval": bounds, "highest_log10_e": max(values)}
     return found
-
-
-def highest_of(chosen: Selection, ends: Sequence[int], secret: bytes, scheme: Any) -> tuple[float, float, float]:
-    """Over all stopping times, at the planned looks, and at the end alone."""
-    found = path(chosen, ends, secret, scheme, every=True)
-    return found.highest(), found.planned()[-1], found.at_looks()[-1]
 
 
 def taught(lab: Lab, cell: Cell, kept: dict[int, Any]) -> dict[int, Any]:
@@ -253,21 +258,26 @@ def taught(lab: Lab, cell: Cell, kept: dict[int, Any]) -> dict[int, Any]:
 def innocent_closed(lab: Lab) -> dict[str, Any]:
     """Students of no marked text, judged under keys that each served a corpus of its own, which makes the filter."""
     scheme, size, rng = scheme_named(SCHEME), lab.size, np.random.default_rng(7)
-    names = ("filtered, any time", "filtered, planned looks", "filtered, at the end", "unfiltered, any time")
-    highest: dict[str, list[float]] = {name: [] for name in names}
-    for seed, (_, prompts_, raw) in taught(lab, INNOCENT, lab.innocent).items():
-        asked, texts = prompts_[: size.null_asked], list(raw[: size.null_asked])
-        whole, ends, _ = closed(texts, asked, None, scheme.h)
+    highest: dict[str, list[float]] = {}
+    for seed, (_, asked, raw) in taught(lab, INNOCENT, lab.innocent).items():
+        texts = list(raw[: size.null_asked])
+        everywhere = served(texts, h=scheme.h)  # weights hang on texts alone, so each key only picks its windows
+        compared = {"": lab.plain(scheme.h), ", no unmarked text": Habits.none(scheme.h)}
+        found = {how: list(over_looks(texts, asked, everywhere, usual)) for how, usual in compared.items()}
         for k in range(size.null_keys):
             secret = key(f"null:{seed}:{k}").secret
-            said = lab.marked(size.null_served, secret, rng)
-            keep = keep_served(texts, served(list(said[:, PROMPT:]), h=scheme.h))
-            chosen, _, _ = closed(texts, asked, keep, scheme.h)
-            found = [*highest_of(chosen, ends, secret, scheme), highest_of(whole, ends, secret, scheme)[0]]
-            for name, value in zip(highest, found, strict=True):
-                highest[name].append(value)
+            windows = served(list(lab.marked(size.null_served, secret, rng)[:, PROMPT:]), h=scheme.h)
+            for how, readings_at in found.items():
+                note(highest, how, [log10(part(r, windows), [secret], scheme)[0] for r in readings_at])
         lab.say(f"innocent {seed}: {rates(highest)}")
     return rates(highest)
+
+
+def note(highest: dict[str, list[float]], how: str, at: list[float]) -> None:
+    """Add a run's e-values at its looks, by what is made of them."""
+    made = {"planned looks": planned(at)[-1], "best look": max(at), "at the end": at[-1]}
+    for name, value in made.items():
+        highest.setdefault(f"closed{how}, {name}", []).append(value)
 
 
 def innocent_open(lab: Lab) -> dict[str, Any]:
@@ -287,19 +297,19 @@ def innocent_open(lab: Lab) -> dict[str, Any]:
 
 def wrong_keys(lab: Lab) -> dict[str, Any]:
     """Students of marked text alone, judged under keys that were never used."""
-    scheme, names = scheme_named(SCHEME), ("closed, any time", "closed, planned looks", "closed, at the end")
+    scheme = scheme_named(SCHEME)
     highest: dict[str, list[float]] = {}
     for seed, (course, asked, raw, said) in taught(lab, GUILTY, lab.guilty).items():
-        keep = keep_served(list(raw), served(list(said[:, PROMPT:]), h=scheme.h))
-        chosen, ends, _ = closed(list(raw), asked, keep, scheme.h)
-        found, of = readings(course.student, lab.base(False).student, said[: lab.size.null_served], scheme.h)
-        for k in range(lab.size.wrong_keys):
-            secret = key(f"wrong:{seed}:{k}").secret
-            values = dict(zip(names, highest_of(chosen, ends, secret, scheme), strict=True))
-            looks = range(10, lab.size.null_served + 1, 10)
-            values |= {f"open, {how}": max(open_path(r, of, looks, secret, scheme)) for how, r in found.items()}
-            for name, value in values.items():
-                highest.setdefault(name, []).append(value)
+        secrets = [key(f"wrong:{seed}:{k}").secret for k in range(lab.size.wrong_keys)]
+        windows = served(list(said[:, PROMPT:]), h=scheme.h)
+        looks = [log10(found, secrets, scheme) for found in over_looks(list(raw), asked, windows, lab.plain(scheme.h))]
+        for at in zip(*looks, strict=True):
+            note(highest, "", list(at))
+        predicted, of = readings(course.student, lab.base(False).student, said[: lab.size.null_served], scheme.h)
+        times = range(10, lab.size.null_served + 1, 10)
+        for secret in secrets:
+            for how, r in predicted.items():
+                highest.setdefault(f"open, {how}", []).append(max(open_path(r, of, times, secret, scheme)))
     return rates(highest)
 
 
@@ -320,34 +330,6 @@ def facts(lab: Lab) -> dict[str, Any]:
     }
 
 
-def patience(lab: Lab) -> list[dict[str, Any]]:
-    """Students of little marked text, asked four times as much, and tested by windows too."""
-    rows: list[dict[str, Any]] = []
-    size = replace(lab.size, asked=4 * lab.size.asked, plain=PLAIN * lab.size.records)
-    cells(replace(lab, size=size), [Cell(share=0.1), Cell(share=0.05)], rows)
-    return rows
-
-
-def innocent_by_window(lab: Lab) -> dict[str, Any]:
-    """The base's own text, tested by windows under keys that each served a corpus of its own."""
-    scheme, size, rng = (
-        scheme_named(SCHEME),
-        replace(lab.size, plain=PLAIN * lab.size.records),
-        np.random.default_rng(12),
-    )
-    asked = prompts(lab.world, size.null_asked, rng)
-    texts, plain = list(ask(lab.base(False).student, asked, ANSWER, 12)), replace(lab, size=size).plain
-    found = [by_window(texts[:n], plain, scheme.h) for n in doubling(len(texts), first=16)]
-    highest: dict[str, list[float]] = {"planned looks": [], "at the end": []}
-    for k in range(size.null_keys):
-        secret = key(f"null-window:{k}").secret
-        windows = served(list(lab.marked(size.null_served, secret, rng)[:, PROMPT:]), h=scheme.h)
-        at = [windows_log10(r, windows, secret, scheme) for r in found]
-        highest["planned looks"].append(planned(at)[-1])
-        highest["at the end"].append(at[-1])
-    return rates(highest)
-
-
 PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "facts": facts,
     "curve": CURVE,
@@ -355,8 +337,6 @@ PARTS: dict[str, Callable[[Lab], Any] | list[Cell]] = {
     "innocent_open": innocent_open,
     "wrong_keys": wrong_keys,
     "others": EVASIONS + SCHEMES,
-    "patience": patience,
-    "innocent_by_window": innocent_by_window,
 }
 
 
@@ -373,7 +353,7 @@ def measure(lab: Lab, parts: Sequence[str], save: Callable[[dict[str, Any]], Non
         report["seconds"][name] = round(time.monotonic() - wall, 1)
         report["cpu_seconds"][name] = round(time.process_time() - cpu, 1)
         lab.save()
-    report["summary"] = {name: summary(report[name]) for name in ("curve", "others", "patience") if name in parts}
+    report["summary"] = {name: summary(report[name]) for name in ("curve", "others") if name in parts}
     return report
 
 

@@ -22,7 +22,7 @@ def draw(rows: list[dict[str, Any]], folder: Path) -> None:
     shares = sorted({r["share"] for r in rows})
     by = {s: [r for r in rows if r["share"] == s] for s in shares}
     closed: list[Curve] = [
-        (f"{s:.0%}", COLOURS[s], by[s][0]["tokens"], [r["filtered"]["log10_e"] for r in by[s]]) for s in shares
+        (f"{s:.0%}", COLOURS[s], by[s][0]["tokens"], [r["closed"]["log10_e"] for r in by[s]]) for s in shares
     ]
     opened: list[Curve] = [
         (f"{s:.0%}", COLOURS[s], by[s][0]["open"]["outputs"], [r["open"]["log10_e"]["p - base"] for r in by[s]])

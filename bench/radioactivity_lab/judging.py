@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gauger.stats import BoolArray, FloatArray
+from gauger.stats import FloatArray
 from gauger.stats.merging import Looks, Merged
 from gauger.watermark import reading
-from gauger.watermark.corpus import Selection, select
-from gauger.watermark.detection import log_e, values
+from gauger.watermark.corpus import select
+from gauger.watermark.detection import log_e, sums
+from gauger.watermark.habits import Habits, habits, predictions
 from gauger.watermark.radioactivity import doubling
 from gauger.watermark.reading import Reading
 from gauger.watermark.schemes import Scheme
-from gauger.watermark.served import Served, keep_served, reading_places
+from gauger.watermark.served import Served, reading_places, stand_in
 from radioactivity_lab.student import Student, read
 from radioactivity_lab.teacher import PROMPT, Tokens
 
 LOG10 = float(np.log(10))
 CANDIDATES = 32
 Weights = dict[str, Reading]
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A running e-value: log10_e after each scored token, float64[n]; ends: how many were scored by each look."""
-
-    log10_e: FloatArray
-    ends: NDArray[np.int64]
-
-    def at_looks(self) -> list[float]:
-        return [round(float(self.log10_e[e - 1]), 3) if e else 0.0 for e in self.ends]
-
-    def planned(self) -> list[float]:
-        return planned(self.at_looks())
-
-    def highest(self) -> float:
-        return float(self.log10_e.max(initial=0.0))
 
 
 def planned(log10_e: Sequence[float]) -> list[float]:
@@ -54,69 +37,51 @@ def planned(log10_e: Sequence[float]) -> list[float]:
     return merged
 
 
-def path(chosen: Selection, ends: Sequence[int], secret: bytes, scheme: Scheme, *, every: bool) -> Path:
-    """Of one key over selected tokens; ``ends``: where in the tokens the looks are. Without ``every``, only there."""
-    steps = scheme.process.steps(scheme.observations(values(chosen, secret)))
-    each = len(steps) // max(len(chosen.at), 1)
-    sums = steps.cumsum(0)[each - 1 :: each] if len(steps) else steps
-    scored = np.searchsorted(chosen.at, ends)
-    if not every:
-        picked = np.unique(scored[scored > 0])
-        return Path(log_e(sums[picked - 1], scheme) / LOG10, np.searchsorted(picked, scored, side="right"))
-    return Path(log_e(sums, scheme) / LOG10, scored)
-
-
 def closed(
-    texts: Sequence[Tokens], asked: Tokens, keep: Sequence[BoolArray] | None, h: int, first: int = 16
-) -> tuple[Selection, list[int], tuple[int, ...]]:
-    """Tokens to score among those kept, the looks' places among all tokens, and the looks in answers."""
-    looks = doubling(len(texts), first=first)
-    chosen = select(texts, h=h, prompts=list(asked), keep=keep)
-    ends = np.cumsum([len(t) for t in texts])
-    return chosen, [int(ends[k - 1]) for k in looks], looks
+    texts: Sequence[Tokens], asked: Tokens, windows: Served, secret: bytes, scheme: Scheme, unmarked: Habits
+) -> dict[str, Any]:
+    """The closed test at each look: windows scored, log10 e, and what the planned looks are merged to."""
+    windows_seen, log10_e = [], []
+    for found in over_looks(texts, asked, windows, unmarked):
+        windows_seen.append(len(found.ids))
+        log10_e.append(log10(found, [secret], scheme)[0])
+    return {"windows": windows_seen, "log10_e": log10_e, "planned": planned(log10_e)}
 
 
-def by_window(texts: Sequence[Tokens], plain: Sequence[Tokens], h: int) -> Reading:
-    """A text as predictions: how often each token follows a window, less how often it does in unmarked text.
-
-    Its weights hang on texts alone, so what holds of ``reading.log_e`` holds here of texts fixed beforehand. Shares
-    are shrunk towards 0 where a window came seldom.
-    """
-    pairs, counts = _pairs(texts, h)
-    known, expected = (dict(zip(*_as_rows(part), strict=True)) for part in (_pairs(plain, h), _windows(plain, h)))
-    windows, of = np.unique(pairs[:, :h], axis=0, return_inverse=True)
-    total = np.bincount(of, counts)
-    rows = [tuple(r) for r in pairs.tolist()]
-    usual = np.array([known.get(r, 0) / (expected.get(r[:h], 0) + 2) for r in rows])
-    weights = (counts - total[of] * usual) / (total[of] + 3)
-    order = np.lexsort((-np.abs(weights), of))
-    rank = np.arange(len(of)) - np.searchsorted(of[order], of[order])
-    order, rank = order[rank < CANDIDATES], rank[rank < CANDIDATES]
-    ids = np.tile(np.arange(CANDIDATES) + 2**31, (len(windows), 1)).astype(np.uint32)  # ids that no token has
-    table = np.zeros(ids.shape)
-    ids[of[order], rank], table[of[order], rank] = pairs[order, h], weights[order]
-    return Reading(windows=windows.astype(np.uint32), ids=ids, weights=table)
+def over_looks(texts: Sequence[Tokens], asked: Tokens, windows: Served, unmarked: Habits) -> Iterator[Reading]:
+    """What the texts say by each look."""
+    said, done = Habits.none(windows.h), 0
+    for look in looks_of(len(texts)):
+        said += habits(texts[done:look], h=windows.h, prompts=list(asked[done:look]))
+        done = look
+        yield predictions(said, unmarked, windows)
 
 
-def windows_log10(found: Reading, windows: Served, secret: bytes, scheme: Scheme) -> float:
-    """log10 e of the windows that we served."""
-    apart = np.pad(found.windows, ((0, 0), (0, 1))).ravel()  # a token after each window, to ask for its window
-    keep = keep_served([apart], windows)[0][windows.h :: windows.h + 1]
-    part = Reading(windows=found.windows[keep], ids=found.ids[keep], weights=found.weights[keep])
-    return float(reading.log_e(reading.bets(part, secret, scheme))) / LOG10
+def looks_of(count: int) -> tuple[int, ...]:
+    return doubling(count, first=16)
 
 
-def _pairs(texts: Sequence[Tokens], h: int) -> tuple[Tokens, Tokens]:
-    """Windows with the token after them, int[n, h + 1], each once, and how often they come."""
-    return np.unique(np.concatenate([sliding_window_view(t, h + 1) for t in texts]), axis=0, return_counts=True)
+def part(found: Reading, windows: Served) -> Reading:
+    """Of predictions at all windows of texts, those at served ones."""
+    keep = stand_in(found.windows, windows)
+    return Reading(windows=found.windows[keep], ids=found.ids[keep], weights=found.weights[keep])
 
 
-def _windows(texts: Sequence[Tokens], h: int) -> tuple[Tokens, Tokens]:
-    return _pairs([t[:-1] for t in texts], h - 1)
+def log10(found: Reading, secrets: Sequence[bytes], scheme: Scheme) -> list[float]:
+    """log10 e under each key."""
+    each: list[float] = (reading.log_e(reading.bets(found, secrets, scheme)) / LOG10).round(3).tolist()
+    return each
 
 
-def _as_rows(counted: tuple[Tokens, Tokens]) -> tuple[list[tuple[int, ...]], list[int]]:
-    return [tuple(r) for r in counted[0].tolist()], counted[1].tolist()
+def pairs_once(texts: Sequence[Tokens], asked: Tokens, windows: Served, secret: bytes, scheme: Scheme) -> list[float]:
+    """The usual test, which scores each pair of window and token once: merged log10 e of the planned looks."""
+    h = windows.h
+    keep = [np.pad(stand_in(sliding_window_view(t[:-1].astype(np.uint32), h), windows), (h, 0)) for t in texts]
+    found = []
+    for look in looks_of(len(texts)):
+        chosen = select(texts[:look], h=h, prompts=list(asked[:look]), keep=keep[:look])
+        found.append(float(log_e(sums(chosen, [secret], scheme), scheme)[0]) / LOG10)
+    return planned(found)
 
 
 def readings(student: Student, base: Student, said: Tokens, h: int) -> tuple[Weights, NDArray[np.int64]]:
@@ -134,8 +99,8 @@ def open_path(found: Reading, of: NDArray[np.int64], ends: Sequence[int], secret
     """log10 e after so many outputs each."""
     gains, done, log10 = np.zeros(len(reading.BETS)), 0, []
     for end in np.searchsorted(of, ends):
-        part = Reading(windows=found.windows[done:end], ids=found.ids[done:end], weights=found.weights[done:end])
-        gains, done = gains + reading.bets(part, secret, scheme), end
+        mine = Reading(windows=found.windows[done:end], ids=found.ids[done:end], weights=found.weights[done:end])
+        gains, done = gains + reading.bets(mine, [secret], scheme)[0], end
         log10.append(round(float(reading.log_e(gains)) / LOG10, 3))
     return log10
 

@@ -20,18 +20,17 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    planned = [r["filtered"]["planned"] for r in rows]
+    planned = [r["closed"]["planned"] for r in rows]
     found: dict[str, Any] = {
         "seeds": len(rows),
-        "scored": spread([r["filtered"]["scored"][-1] for r in rows]),
+        "windows": spread([r["closed"]["windows"][-1] for r in rows]),
         "closed": spread([p[-1] for p in planned]),
-        "closed_unfiltered": spread([r["unfiltered"]["planned"][-1] for r in rows]),
+        "closed_alone": spread([r["closed alone"]["planned"][-1] for r in rows]),
+        "closed_pairs_once": spread([r["pairs once"][-1] for r in rows]),
         "closed_above_20": sum(p[-1] >= math.log10(20) for p in planned),
         "closed_above_1e6": sum(p[-1] >= 6 for p in planned),
         "closed_tokens_to_1e6": _first(planned, [r["tokens"] for r in rows]),
     }
-    if all("by_window" in r for r in rows):
-        found["closed_by_window"] = spread([r["by_window"]["planned"][-1] for r in rows])
     if all("open" in r for r in rows):
         for how in rows[0]["open"]["log10_e"]:
             found[f"open, {how}"] = spread([r["open"]["log10_e"][how][-1] for r in rows])

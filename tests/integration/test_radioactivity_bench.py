@@ -19,15 +19,22 @@ sys.path.insert(0, str(BENCH))
 
 import radioactivity as bench  # noqa: E402
 from radioactivity_lab.drawing import draw  # noqa: E402
-from radioactivity_lab.judging import by_window, closed, open_path, path, readings, windows_log10  # noqa: E402
+from radioactivity_lab.judging import (  # noqa: E402
+    closed,
+    log10,
+    looks_of,
+    open_path,
+    over_looks,
+    part,
+    readings,
+)
 from radioactivity_lab.merging import merged, ours, pairs  # noqa: E402
 from radioactivity_lab.student import ask  # noqa: E402
 from radioactivity_lab.teacher import ANSWER, PROMPT, paraphrased, prompts, teacher  # noqa: E402
 
 from gauger.watermark.naming import scheme_named  # noqa: E402
 from gauger.watermark.radioactivity import Closed, Opened, Plan  # noqa: E402
-from gauger.watermark.reading import Reading, bets, log_e  # noqa: E402
-from gauger.watermark.served import keep_served, served  # noqa: E402
+from gauger.watermark.served import served  # noqa: E402
 
 SCHEME = scheme_named(bench.SCHEME)
 TAUGHT = bench.Cell(share=1.0, epochs=(6.0,))
@@ -43,14 +50,14 @@ def test_a_student_of_marked_text_is_found_by_its_predictions_and_an_innocent_on
     assert min(guilty["p"][-1], guilty["p - base"][-1], guilty["first choice"][-1]) > 3
     innocent = next(lab.run(bench.INNOCENT, 0))
     assert max(max(curve) for curve in innocent["open"]["log10_e"].values()) < 1.3
-    assert max(innocent["filtered"]["planned"]) < 1.3
-    assert innocent["filtered"]["scored"][-1] < innocent["unfiltered"]["scored"][-1]
+    assert max(innocent["closed"]["planned"] + innocent["closed alone"]["planned"] + innocent["pairs once"]) < 1.3
 
 
-def plan(mode: Any, key: Any, looks: tuple[int, ...], windows: str) -> Plan:
+def plan(mode: Any, key: Any, looks: tuple[int, ...], windows: str, unmarked: str = "") -> Plan:
     return Plan(
         mode=mode, subject="student", keys=(key.id,), commitment="", scheme=bench.SCHEME, tokenizer="words",
-        prompts="p", served=windows, asked="{}", looks=looks, alpha=1e-12, created=datetime(2026, 1, 1, tzinfo=UTC),
+        prompts="p", served=windows, unmarked=unmarked, asked="{}", looks=looks, alpha=1e-12,
+        created=datetime(2026, 1, 1, tzinfo=UTC),
     )  # fmt: skip
 
 
@@ -62,14 +69,17 @@ def test_the_experiment_counts_as_the_program_does(lab: bench.Lab) -> None:
     course.study(said, 4)
     texts = list(ask(course.student, asked, ANSWER, 3))
 
-    chosen, ends, looks = closed(texts, asked, keep_served(texts, windows), SCHEME.h)
-    found = path(chosen, ends, key.secret, SCHEME, every=False)
-    assert found.at_looks() == path(chosen, ends, key.secret, SCHEME, every=True).at_looks()
-    judge = Closed(plan("closed", key, looks, windows.digest), [key], windows)
+    usual = lab.plain(SCHEME.h)
+    found = closed(texts, asked, windows, key.secret, SCHEME, usual)
+    looks = looks_of(len(texts))
+    judge = Closed(plan("closed", key, looks, windows.digest, usual.digest), [key], windows, usual)
     for first, last in zip((0, *looks), looks, strict=False):
         judge.add(texts[first:last], list(asked[first:last]))
-    assert judge.verdict().evidence.log_e / np.log(10) == pytest.approx(found.planned()[-1], abs=2e-3)
-    assert judge.verdict().evidence.n == len(chosen.at)
+    assert judge.verdict().evidence.log_e / np.log(10) == pytest.approx(found["planned"][-1], abs=2e-3)
+    assert judge.verdict().evidence.n == found["windows"][-1]
+
+    everywhere = over_looks(texts, asked, served(texts, h=SCHEME.h), usual)
+    assert [log10(part(r, windows), [key.secret], SCHEME)[0] for r in everywhere] == found["log10_e"]
 
     weighed, of = readings(course.student, lab.base(False).student, said, SCHEME.h)
     reader = Opened(plan("open", key, (64,), ""), [key])
@@ -93,22 +103,6 @@ def test_a_paraphrase_changes_the_share_that_it_says(lab: bench.Lab) -> None:
     other = paraphrased(lab.world, said, 0.3, np.random.default_rng(5))
     assert (other[:, :PROMPT] == said[:, :PROMPT]).all()
     assert np.mean(other[:, PROMPT:] != said[:, PROMPT:]) == pytest.approx(0.3, abs=0.025)  # 5 s.d.
-
-
-def test_a_text_read_by_windows_says_what_is_said_more_often_than_usual() -> None:
-    plain = [np.array([1, 2, 3]), np.array([1, 2, 3])]
-    found = by_window([np.array([1, 2, 4, 1, 2, 4, 1, 2, 3])], plain, 2)
-    row = found.windows.tolist().index([1, 2])
-    said = dict(zip(found.ids[row].tolist(), found.weights[row].tolist(), strict=True))
-    assert said[4] == pytest.approx(2 / 6)
-    assert said[3] == pytest.approx((1 - 3 * 2 / 4) / 6)
-    assert len(set(found.ids[row].tolist())) == found.ids.shape[1]
-    assert np.count_nonzero(found.weights[row]) == 2
-    secret, none = bytes(32), served([[7, 8, 9]], h=2)
-    assert windows_log10(found, none, secret, SCHEME) == 0
-    one = windows_log10(found, served([[1, 2, 9]], h=2), secret, SCHEME)
-    alone = Reading(windows=found.windows[[row]], ids=found.ids[[row]], weights=found.weights[[row]])
-    assert one == pytest.approx(float(log_e(bets(alone, secret, SCHEME))) / np.log(10))
 
 
 def test_text_of_another_tokenizer_comes_back_whole(lab: bench.Lab) -> None:
@@ -137,9 +131,9 @@ def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, BENCH / "radioactivity.py", "--scale", "small", "--out", file, "--images", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
     report = json.loads(file.read_text())
-    assert [len(kinds) for kinds in report["summary"].values()] == [6 + 2 + 3, len(bench.EVASIONS + bench.SCHEMES), 2]
-    assert report["innocent_by_window"]["planned looks"]["paths"] == 20
-    assert report["innocent_closed"]["filtered, planned looks"]["paths"] == 20
+    assert [len(kinds) for kinds in report["summary"].values()] == [6 + 2 + 3, len(bench.EVASIONS + bench.SCHEMES)]
+    assert report["innocent_closed"]["closed, planned looks"]["paths"] == 20
+    assert report["wrong_keys"]["closed, planned looks"]["paths"] == 20
     for name in ("closed", "open"):
         picture = ElementTree.parse(tmp_path / f"radioactivity-{name}.svg").getroot()  # noqa: S314
         assert len(picture.findall("{*}polyline")) == 5
@@ -149,7 +143,7 @@ def test_a_picture_shows_every_share(tmp_path: Path) -> None:
     kind = {"rest": "unmarked", "epochs": 3.0, "clean": 0}
     rows = [
         {
-            **kind, "share": s, "tokens": [960, 1920], "filtered": {"log10_e": [0.0, 9 * s]},
+            **kind, "share": s, "tokens": [960, 1920], "closed": {"log10_e": [0.0, 9 * s]},
             "open": {"outputs": [10, 20], "log10_e": {"p - base": [1.0, 400 * s]}},
         }
         for s in (0.0, 0.25)
