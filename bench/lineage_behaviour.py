@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from gauger.app.lineage import Compared, compare
+from gauger.app.lineage_comparing import Compared, compare
 from gauger.edge.lineage.responses import read_responses
 from gauger.edge.lineage.tables import read_pairs, read_population
 from gauger.lineage import calibration, population
@@ -109,7 +109,7 @@ def figures(
 def p_matrix(world: World, compared: Compared) -> tuple[FloatArray, IntArray]:
     """The p-value of every pair, and the units it rests on."""
     size = len(world.origins)
-    pairs = [(i, j) for i in range(size) for j in range(i) if np.isfinite(compared.score[i, j])]
+    pairs = [(i, j) for i in range(size) for j in range(i) if np.isfinite(compared.score[0, i, j])]
     found, counts = calibrated(world, compared, pairs, world.known)
     p, n = np.full((size, size), np.nan), np.zeros((size, size), dtype=np.int64)
     for (i, j), value, count in zip(pairs, found, counts, strict=True):
@@ -122,7 +122,7 @@ def calibrated(
     world: World, compared: Compared, pairs: list[tuple[int, int]], known: BoolArray
 ) -> tuple[FloatArray, IntArray]:
     """The p-values that the population of the ``known`` models gives."""
-    score, length = compared.score, compared.length
+    score, length = compared.score[0], compared.length
     null = calibration.null_pairs(score, length, world.related, world.cluster, world.same, known)
     return calibration.p_values(pairs, score, length, null, world.kin, world.may_be_same)
 
@@ -166,7 +166,7 @@ def held_out(world: World, compared: Compared, rng: np.random.Generator) -> dict
     shares = []
     for _ in range(20):
         inside = (rng.random(world.maker.max() + 1) < 0.5)[world.maker]
-        apart = np.triu(world.null & ~inside[:, None] & ~inside[None, :] & ~np.isnan(compared.score), 1)
+        apart = np.triu(world.null & ~inside[:, None] & ~inside[None, :] & ~np.isnan(compared.score[0]), 1)
         pairs = [(int(i), int(j)) for i, j in np.argwhere(apart)]
         p, _ = calibrated(world, compared, pairs, world.known & inside)
         shares.append([float(np.mean(p <= alpha)) if len(p) else 0.0 for alpha in (0.01, 0.05, 0.1)])
@@ -177,7 +177,7 @@ def report(world: World, compared: Compared, rng: np.random.Generator, resamples
     """All figures at one number of prompts."""
     p, n = p_matrix(world, compared)
     nulls = {"unrelated": world.null, "same_foundation": world.foundation, "impossible": world.impossible}
-    values = {"score": compared.score, "p": -np.log(p), "length_only": centred(compared.length)}
+    values = {"score": compared.score[0], "p": -np.log(p), "length_only": centred(compared.length)}
     held = compared.statistics
     made: dict[str, Any] = {
         kind: {
@@ -193,7 +193,7 @@ def report(world: World, compared: Compared, rng: np.random.Generator, resamples
         mask = world.kind[kind] & ~np.isnan(p)
         made[kind]["called_related"] = {"pairs": int(mask.sum()), "share": float(np.mean(p[mask] <= ALPHA))}
     return {
-        "prompts": compared.prompts,
+        "prompts": compared.looks[-1],
         **made,
         "innocents": accused(world, p, n, rng),
         "held_out_makers": held_out(world, compared, np.random.default_rng(0)),

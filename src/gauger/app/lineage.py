@@ -1,4 +1,4 @@
-"""Candidates and suspects by how they answer: from a file of responses to a verdict for each pair."""
+"""Candidates and suspects by how they answer: from a comparison to a verdict for each pair."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gauger.edge.lineage.responses import Responses
+from gauger.app.lineage_comparing import Compared
 from gauger.edge.lineage.tables import Pair
 from gauger.errors import ConfigError, InputError
-from gauger.lineage import answers as sieve
-from gauger.lineage import calibration, centring, habits, likeness, population
+from gauger.lineage import calibration, population, sequential
 from gauger.lineage.population import Origin
 from gauger.lineage.verdicts import Verdict, verdicts
 from gauger.model import Evidence
 from gauger.stats import BoolArray, FloatArray, IntArray, calibrators, conformal
 
-LEAST_MODELS = 4
 NULL = (
     "the suspect was not made from the candidate, from its outputs, or with it from a common fine-tuned model: the "
     "pair is exchangeable with pairs of unrelated models that are as alike in length"
 )
+NO_BASE = "the two are, or may be, of one base, and the population has too few unrelated pairs of one base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A pair. score, evidence: None where it could not be judged; ``why`` says why."""
+    """A pair. score, p, evidence: None where it could not be judged; ``why`` says why.
+
+    prompts: after how many it was decided or given up; all, if all were asked at once.
+    """
 
     candidate: str
     suspect: str
     score: float | None
     p: float | None
     n_null: int
+    prompts: int
     verdict: Verdict
     why: str
     evidence: Evidence | None
@@ -41,67 +44,6 @@ class Judged:
     def floor(self) -> float:
         """The least p-value that was possible."""
         return conformal.floor(self.n_null)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Compared:
-    """All pairs of a file. Matrices are float64[models, models], NaN where a pair cannot be compared.
-
-    Attributes:
-        unfit: why a model cannot be judged, "" where it can. common: prompts that both answered; few make a mean so
-            uncertain that innocents would stand out, so below 20 there is no score.
-    """
-
-    models: tuple[str, ...]
-    unfit: tuple[str, ...]
-    statistics: dict[str, FloatArray]
-    score: FloatArray
-    length: FloatArray
-    common: IntArray
-    prompts: int
-
-
-def compare(responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair] = ()) -> Compared:
-    """How alike the models answer at most ``prompts`` prompts: those that most models of ``pairs`` answered.
-
-    Raises:
-        ConfigError: fewer than 20 prompts asked for. InputError: fewer than four models can be compared.
-    """
-    if prompts < sieve.LEAST_ANSWERS:
-        raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
-    everything = responses.answers.take(np.flatnonzero(sieve.usable(responses.answers)))
-    asked = np.isin(responses.models, [name for pair in pairs for name in pair])
-    held = sieve.chosen(everything, asked, prompts, rng)
-    few, other = sieve.too_few(held), sieve.other_words(held)
-    counts = held.counts()
-    unfit = tuple(
-        f"{counts[k]} usable answers, and {sieve.LEAST_ANSWERS} are needed"
-        if few[k]
-        else "its words are not those of the population: it may speak another language"
-        if other[k]
-        else ""
-        for k in range(held.models)
-    )
-    fit = ~(few | other)
-    if fit.sum() < LEAST_MODELS:
-        raise InputError(
-            f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
-        )
-    held = held.take(np.flatnonzero(fit[held.model]))
-    habit = {"opening_style": habits.opening_style(held), "sentence_style": habits.sentence_style(held)}
-    habit["openers"] = likeness.openers(held)
-    content = {"wording": likeness.wording(held), "rare_runs": likeness.rare_runs(held)}
-    common = sieve.in_common(held)
-    score = centring.score(list(habit.values()), list(content.values()))
-    return Compared(
-        models=responses.models,
-        unfit=unfit,
-        statistics=habit | content,
-        score=np.where(common < sieve.LEAST_ANSWERS, np.nan, score),
-        common=common,
-        length=sieve.likeness_of_length(held),
-        prompts=len(np.unique(held.prompt)),
-    )
 
 
 def judge(
@@ -132,30 +74,42 @@ def judge(
         if name not in code and name not in table:
             raise InputError(f"the pairs name {name!r}, which neither the responses nor the population have")
     known = [table.get(name, Origin(name=name)) for name in compared.models]
-    kin = population.related(known)
-    same, may_be_same = population.of_one_base(known)
-    null = calibration.null_pairs(
-        compared.score,
-        compared.length,
-        kin,
-        population.clusters(known),
-        same,
-        np.array([o.known for o in known]),
-        _listed(code, impossible),
-    )
     reasons = [_reason(compared, code, pair) for pair in pairs]
     able = [k for k, reason in enumerate(reasons) if not reason]
     places = [(code[pairs[k][0]], code[pairs[k][1]]) for k in able]
-    found, counts = calibration.p_values(places, compared.score, compared.length, null, kin, may_be_same)
-    p: list[float | None] = [None] * len(pairs)
-    n_null = [0] * len(pairs)
-    for k, value, n in zip(able, found, counts, strict=True):
-        p[k], n_null[k] = float(value), int(n)
-    words = verdicts([suspect for _, suspect in pairs], p, n_null, alpha, per_pair=per_pair)
-    return [
-        _judged(compared, code, pairs[k], p[k], n_null[k], words[k], reasons[k], alpha, tuple(inputs))
-        for k in range(len(pairs))
-    ]
+    p, n_null, last = _calibrated(compared, places, known, _listed(code, impossible))
+    every: list[list[float | None]] = [[None] * len(pairs) for _ in compared.looks]
+    units = [0] * len(pairs)
+    for at, k in enumerate(able):
+        units[k] = int(n_null[at])
+        for look, found in enumerate(every):
+            found[k] = float(p[at, look])
+    said = [verdicts([s for _, s in pairs], found, units, alpha, per_pair=per_pair) for found in every]
+    made = []
+    looks = dict(zip(able, last.tolist(), strict=True))
+    for k, pair in enumerate(pairs):
+        first = next((look for look, words in enumerate(said) if words[k] == "related"), len(said))
+        look = min(first, looks.get(k, len(said) - 1))
+        made.append(
+            _judged(compared, code, pair, look, every[look][k], units[k], said[-1][k], reasons[k], alpha, inputs)
+        )
+    return made
+
+
+def _calibrated(
+    compared: Compared, places: Sequence[tuple[int, int]], known: Sequence[Origin], listed: BoolArray
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """p-values float64[pairs, looks], null units, and the look after which each pair is given up, int64[pairs]."""
+    kin = population.related(known)
+    same, may_be_same = population.of_one_base(known)
+    highest = np.fmax.accumulate(compared.score, axis=0)  # so far, at each look
+    whole = np.array([o.known for o in known])
+    null = calibration.null_pairs(highest[-1], compared.length, kin, population.clusters(known), same, whole, listed)
+    reached = np.nan_to_num(highest, nan=-np.inf)
+    p, n_null = calibration.p_values(places, reached, compared.length, null, kin, may_be_same)
+    last = sequential.stops(compared.score, compared.looks, null, places)
+    after = np.minimum(np.arange(len(compared.looks)), last[:, None])
+    return np.take_along_axis(p, after, axis=1), n_null, last
 
 
 def _listed(code: dict[str, int], pairs: Sequence[Pair]) -> BoolArray:
@@ -174,38 +128,34 @@ def _reason(compared: Compared, code: dict[str, int], pair: Pair) -> str:
         if compared.unfit[code[name]]:
             return f"the {role}: {compared.unfit[code[name]]}"
     a, b = (code[name] for name in pair)
-    if np.isfinite(compared.score[a, b]):
+    if np.isfinite(compared.score[-1, a, b]):
         return ""
-    return (
-        f"the two have {compared.common[a, b]} usable answers to the same prompts, and {sieve.LEAST_ANSWERS} are needed"
-    )
+    return f"the two have {compared.common[a, b]} usable answers to the same prompts, and {compared.least} are needed"
 
 
 def _judged(
     compared: Compared,
     code: dict[str, int],
     pair: Pair,
+    look: int,
     p: float | None,
     n_null: int,
     verdict: Verdict,
     reason: str,
     alpha: float,
-    inputs: tuple[str, ...],
+    inputs: Sequence[str],
 ) -> Judged:
-    score = None if p is None else float(compared.score[code[pair[0]], code[pair[1]]])
-    evidence = None if p is None or score is None else _evidence(compared, code, pair, p, n_null, score, inputs)
+    evidence = None if p is None else _evidence(compared, code, pair, look, p, n_null, tuple(inputs))
     if verdict == "cannot tell" and not reason:
-        reason = (
-            f"no p-value below the floor 1/{n_null + 1:,} is possible, too high for this suspect's candidates"
-            if n_null
-            else "the two are, or may be, of one base, and the population has no two unrelated pairs of one base"
-        )
+        floor = f"no p-value below the floor 1/{n_null + 1:,} is possible, too high for this suspect's candidates"
+        reason = floor if n_null else NO_BASE
     return Judged(
         candidate=pair[0],
         suspect=pair[1],
-        score=score,
+        score=None if evidence is None else float(evidence.params["score"]),
         p=p,
         n_null=n_null,
+        prompts=compared.looks[look],
         verdict=verdict,
         why=reason or f"rank of the score among {n_null:,} pairs of clusters that are unrelated; alpha {alpha:g}",
         evidence=evidence,
@@ -213,31 +163,25 @@ def _judged(
 
 
 def _evidence(
-    compared: Compared,
-    code: dict[str, int],
-    pair: Pair,
-    p: float,
-    n_null: int,
-    score: float,
-    inputs: tuple[str, ...],
+    compared: Compared, code: dict[str, int], pair: Pair, look: int, p: float, n_null: int, inputs: tuple[str, ...]
 ) -> Evidence:
     a, b = (code[name] for name in pair)
     return Evidence(
         subject=f"{pair[0]} -> {pair[1]}",
         null=NULL,
         kind="calibrated",
-        method="behaviour",
+        method="behaviour" if len(compared.looks) == 1 else "behaviour in turn",
         params={
             "p": p,
-            "score": score,
+            "score": float(np.nanmax(compared.score[: look + 1, a, b], initial=-np.inf)),
             "floor": conformal.floor(n_null),
-            "prompts": compared.prompts,
+            "prompts": compared.looks[look],
             "length": float(compared.length[a, b]),
             **{name: float(matrix[a, b]) for name, matrix in compared.statistics.items()},
         },
         log_e=float(calibrators.mixture(np.log(p))),
         n=n_null,
-        anytime=False,
+        anytime=len(compared.looks) > 1,
         inputs=inputs,
-        why="how alike they open answers and sentences, word them and share rare phrases, against unrelated models",
+        why="how alike they answer, against unrelated models: " + ", ".join(compared.statistics).replace("_", " "),
     )

@@ -88,6 +88,8 @@ def p_values(
 ) -> tuple[FloatArray, IntArray]:
     """The p-value of each pair and the number of null units that it rests on; 1 and 0 where there is none.
 
+    score: float64[..., models, models]; the p-values are float64[pairs, ...].
+
     The unit is a pair of clusters (a cluster: models of one maker and base), and its score the highest of its members.
     Null pairs that join the kin of the one model with the kin of the other (``kin``: bool[models, models]) are left
     out, so that no model calibrates the test of its own family. Pairs of either model with the population are in,
@@ -105,19 +107,21 @@ def p_values(
     Source: Vovk, Gammerman & Shafer 2005, chapters 2 and 4 (Mondrian).  Deviates: pairs known to be related are left
         out of the ranking, and a unit counts by its maximum, which errs on the side of the suspect.
     """
-    made, n = np.ones(len(pairs)), np.zeros(len(pairs), dtype=np.int64)
+    made, n = np.ones((len(pairs), *score.shape[:-2])), np.zeros(len(pairs), dtype=np.int64)
     for k, (a, b) in enumerate(pairs):
         related = kin[a][null.first] & kin[b][null.second] | kin[b][null.first] & kin[a][null.second]
         mine = [(ends == a) | (ends == b) for ends in (null.first, null.second)]
         sure = (~null.unsure[:, 0] | mine[0]) & (~null.unsure[:, 1] | mine[1])
         highest, of_base = null.among(~related & sure & (null.stratum == (length[a, b] > null.apart)))
-        others, value = on_one_scale(highest, of_base, float(score[a, b]), bool(base[a, b]))
+        others, value = on_one_scale(highest, of_base, score[..., a, b], bool(base[a, b]))
         n[k] = len(others)
-        made[k] = conformal.p_values(others, [value])[0]
+        made[k] = conformal.p_values(others, value)
     return made, n
 
 
-def on_one_scale(scores: FloatArray, of_base: BoolArray, value: float, value_of_base: bool) -> tuple[FloatArray, float]:
+def on_one_scale(
+    scores: FloatArray, of_base: BoolArray, value: FloatArray, value_of_base: bool
+) -> tuple[FloatArray, FloatArray]:
     """The scores, and the value, as if none was of one base; those of its own kind where one kind is missing."""
     other, same = scores[~of_base], scores[of_base]
     if len(other) < LEAST_SPREAD or len(same) < LEAST_SPREAD:
@@ -128,4 +132,4 @@ def on_one_scale(scores: FloatArray, of_base: BoolArray, value: float, value_of_
     if not value_of_base:
         return moved, value
     far = (value - float(same.mean())) / ((stretched or 1.0) * np.sqrt(1 + 1 / len(same)))
-    return moved, level + spread * float(norm.isf(t.sf(far, len(same) - 1)))
+    return moved, level + spread * norm.isf(t.sf(far, len(same) - 1))

@@ -33,14 +33,13 @@ def score(habits: Sequence[FloatArray], contents: Sequence[FloatArray]) -> Float
     Fixed beforehand: no weight is learned. What two models say alike tells nothing as long as it is common, and can
     prove descent where it is not; habits tell teachers from others over the whole range.
     """
-    total = sum(scaled(h) for h in habits) + sum(beyond(scaled(c)) for c in contents)
+    total = sum(h / spread(h) for h in habits) + sum(beyond(c / spread(c)) for c in contents)
     return np.asarray(total / len(habits))
 
 
-def scaled(matrix: FloatArray) -> FloatArray:
-    """In standard deviations over the pairs; unchanged where all are equal."""
-    spread = float(np.nanstd(matrix)) if np.isfinite(matrix).any() else 0.0
-    return matrix / spread if spread > 0 else matrix
+def spread(matrix: FloatArray) -> float:
+    """The standard deviation over the pairs; 1 where there is none."""
+    return float(np.nanstd(matrix)) or 1.0 if np.isfinite(matrix).any() else 1.0
 
 
 def beyond(matrix: FloatArray) -> FloatArray:

@@ -49,6 +49,14 @@ def overlap(
     return total, both
 
 
+def agreement(answers: Answers) -> FloatArray:
+    """The mean over all pairs of how alike they word their answers, float64[prompts]; NaN where fewer than two did."""
+    edges = np.flatnonzero(np.diff(answers.prompt, prepend=-1, append=-1))
+    made = np.full(int(answers.prompt.max(initial=-1)) + 1, np.nan)
+    made[answers.prompt[edges[:-1]]] = _means(*grams(*answers.tokens.words(), 1), edges)
+    return made
+
+
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _add_overlaps(
     runs: Hashes, begins: IntArray, edges: IntArray, model: IntArray, rare: bool, total: FloatArray, both: FloatArray
@@ -58,22 +66,37 @@ def _add_overlaps(
         first, size = edges[k], edges[k + 1] - edges[k]
         if size < 2:
             continue
-        shared = _shared(runs, begins[first : edges[k + 1] + 1], rare)
-        mean = 0.0
-        for i in range(size):
-            for j in range(i):
-                if rare:
-                    shared[i, j] = np.sqrt(shared[i, j])
-                elif shared[i, j] > 0:
-                    shared[i, j] /= np.sqrt(shared[i, i] * shared[j, j])
-                mean += shared[i, j]
-        mean /= size * (size - 1) / 2
+        shared, mean = _overlaps(runs, begins[first : edges[k + 1] + 1], rare)
         for i in range(size):
             for j in range(i):
                 a, b = model[first + i], model[first + j]
                 for x, y in ((a, b), (b, a)):
                     total[x, y] += shared[i, j] - mean
                     both[x, y] += 1
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _means(runs: Hashes, begins: IntArray, edges: IntArray) -> FloatArray:
+    made = np.full(len(edges) - 1, np.nan)
+    for k in range(len(made)):
+        if edges[k + 1] - edges[k] > 1:
+            made[k] = _overlaps(runs, begins[edges[k] : edges[k + 1] + 1], False)[1]
+    return made
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _overlaps(runs: Hashes, begins: IntArray, rare: bool) -> tuple[FloatArray, float]:
+    """The overlaps of two answers or more to one prompt, below the diagonal, and their mean over all pairs."""
+    shared, total = _shared(runs, begins, rare), 0.0
+    size = len(shared)
+    for i in range(size):
+        for j in range(i):
+            if rare:
+                shared[i, j] = np.sqrt(shared[i, j])
+            elif shared[i, j] > 0:
+                shared[i, j] /= np.sqrt(shared[i, i] * shared[j, j])
+            total += shared[i, j]
+    return shared, total / (size * (size - 1) / 2)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -23,13 +23,13 @@ class Responses:
     """The file's answers.
 
     Attributes:
-        models: their names, in order of the codes in ``answers``. prompts: how many there are. repeats: rows left out
+        models, prompts: their names, in order of the codes in ``answers``. repeats: rows left out
             as they say again, word for word, what another row says.
     """
 
     answers: Answers
     models: tuple[str, ...]
-    prompts: int
+    prompts: tuple[str, ...]
     repeats: int
 
 
@@ -54,7 +54,7 @@ def read_responses(path: Path) -> Responses:
     kept = np.delete(order, same)
     offsets, text = _bytes(output.take(pa.array(kept)))
     answers = Answers(prompt=prompt[kept], model=model[kept], tokens=tokenize(text, offsets), models=len(models))
-    return Responses(answers=answers, models=tuple(models), prompts=len(prompts), repeats=len(same))
+    return Responses(answers=answers, models=tuple(models), prompts=tuple(prompts), repeats=len(same))
 
 
 def _read(path: Path) -> pa.Table:

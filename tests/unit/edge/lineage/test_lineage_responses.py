@@ -28,7 +28,7 @@ def test_types_of_text_and_ids(tmp_path: Path, kind: pa.DataType) -> None:
     names = pa.array(["m", "n", "m", "n", "o"]).cast(kind)
     for ids in (pa.array([7, 7, 10, 10, 10], pa.int16()), pa.array(["7", "7", "x", "x", "x"]).cast(kind)):
         made = read(tmp_path, ids, names, pa.array(TEXT, pa.string()).cast(kind), more=[0] * 5)
-        assert (made.models, made.prompts, made.repeats) == (("m", "n", "o"), 2, 0)
+        assert (made.models, len(made.prompts), made.repeats) == (("m", "n", "o"), 2, 0)
         texts = {
             (int(p), int(m)): made.answers.tokens.take(np.array([k])).word.tolist()
             for k, (p, m) in enumerate(zip(made.answers.prompt, made.answers.model, strict=True))

@@ -14,7 +14,8 @@ import numpy as np
 import typer
 
 from gauger.app.cli.output import say
-from gauger.app.lineage import NULL, Judged, compare, judge
+from gauger.app.lineage import NULL, Judged, judge
+from gauger.app.lineage_comparing import Compared, compare, compare_in_turn
 from gauger.app.text import visible
 from gauger.edge.lineage.responses import read_responses
 from gauger.edge.lineage.tables import read_pairs, read_population
@@ -39,6 +40,9 @@ def behaviour(
         Path | None,
         typer.Option(metavar="FILE", help="CSV: candidate, suspect of more null pairs, as the candidate is younger."),
     ] = None,
+    sequential: Annotated[
+        bool, typer.Option("--sequential", help="Decide prompt by prompt, and say after how many.")
+    ] = False,
     alpha: Annotated[float, typer.Option(help="Chance of a false accusation, for each innocent suspect.")] = 0.01,
     per_pair: Annotated[
         bool, typer.Option("--per-pair", help="Let alpha hold for each pair, not for a suspect's candidates together.")
@@ -54,14 +58,15 @@ def behaviour(
     younger = [] if impossible is None else read_pairs(impossible)
     read = read_responses(responses)
     _tell(read.repeats, len({o.name for o in origins} - set(read.models)))
-    compared = compare(read, prompts, np.random.default_rng(seed), wanted)
+    how = compare_in_turn if sequential else compare
+    compared = how(read, prompts, np.random.default_rng(seed), wanted)
     digests = [_digest(path) for path in (responses, pairs, population, impossible) if path is not None]
     rows = judge(compared, wanted, origins, alpha=alpha, inputs=digests, per_pair=per_pair, impossible=younger)
-    write_new(out, _csv(rows), mode=PUBLIC, overwrite=overwrite)
+    write_new(out, _csv(rows, sequential), mode=PUBLIC, overwrite=overwrite)
     if as_json:
-        print(canonical_json(_document(rows, compared.prompts, alpha, seed, per_pair)).decode())
+        print(canonical_json(_document(rows, compared, alpha, seed, per_pair)).decode())
     else:
-        _show(rows, compared.prompts, alpha, out)
+        _show(rows, compared, alpha, out)
     return int(any(row.verdict == "related" for row in rows))
 
 
@@ -77,37 +82,40 @@ def _digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _csv(rows: Sequence[Judged]) -> bytes:
+def _csv(rows: Sequence[Judged], sequential: bool) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, "prompts"] if sequential else COLUMNS)
     for row in rows:
         figures = ("", "", "") if row.evidence is None else (row.score, row.p, row.evidence.log10_e)
         cells = [f"{x:.6g}" if isinstance(x, float) else x for x in figures]
-        writer.writerow([row.candidate, row.suspect, *cells, row.n_null, f"{row.floor:.6g}", row.verdict])
+        last = [row.prompts] if sequential else []
+        writer.writerow([row.candidate, row.suspect, *cells, row.n_null, f"{row.floor:.6g}", row.verdict, *last])
     return text.getvalue().encode()
 
 
-def _document(rows: Sequence[Judged], prompts: int, alpha: float, seed: int, per_pair: bool) -> dict[str, object]:
+def _document(rows: Sequence[Judged], compared: Compared, alpha: float, seed: int, per_pair: bool) -> dict[str, object]:
     return {
         "schema": "gauger/lineage-behaviour/1",
         "null": NULL,
         "alpha": alpha,
-        "prompts": prompts,
+        "prompts": compared.looks[-1],
+        "looks": compared.looks,
+        "order": compared.order,
         "per_pair": per_pair,
         "seed": seed,
         "pairs": [{**to_plain(row), "floor": row.floor} for row in rows],
     }
 
 
-def _show(rows: Sequence[Judged], prompts: int, alpha: float, out: Path) -> None:
+def _show(rows: Sequence[Judged], compared: Compared, alpha: float, out: Path) -> None:
     said = Counter(row.verdict for row in rows)
-    print(f"{len(rows):,} pairs on {prompts:,} prompts, alpha {alpha:g}: {out}")
+    print(f"{len(rows):,} pairs on {compared.looks[-1]:,} prompts, alpha {alpha:g}: {out}")
     print("\n".join(f"  {word}: {count:,}" for word, count in said.most_common()))
-    related = [(row, row.evidence) for row in rows if row.verdict == "related" and row.evidence is not None]
-    for row, evidence in related[:SHOWN]:
+    related = [row for row in rows if row.verdict == "related"]
+    for row in related[:SHOWN]:
         names = f"{visible(row.candidate, 80)} -> {visible(row.suspect, 80)}"
-        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), log10 e {evidence.log10_e:.1f}")
+        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), {row.prompts:,} prompts")
     if len(related) > SHOWN:
         print(f"  and {len(related) - SHOWN:,} more, in the file")
     print("Related says that one was made from the other, or both from a third; not which, and not how.")

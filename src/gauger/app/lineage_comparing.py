@@ -1,0 +1,119 @@
+"""From a file of responses to how alike each two models answer: all prompts at once, or one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gauger.edge.lineage.responses import Responses
+from gauger.edge.lineage.tables import Pair
+from gauger.errors import ConfigError, InputError
+from gauger.lineage import answers as sieve
+from gauger.lineage import centring, habits, likeness, sequential
+from gauger.lineage.answers import Answers
+from gauger.stats import FloatArray, IntArray
+
+LEAST_MODELS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compared:
+    """All pairs of a file. Matrices are float64[models, models], NaN where a pair cannot be compared.
+
+    Attributes:
+        unfit: why a model cannot be judged, "" where it can.
+        score: after each look, float64[looks, models, models]. looks: after how many prompts; one, if all at once.
+        common: prompts that both answered. Below ``least`` there is no score: a mean over few is large by chance.
+        order: the prompts as they are to be asked; empty if all at once.
+    """
+
+    models: tuple[str, ...]
+    unfit: tuple[str, ...]
+    statistics: dict[str, FloatArray]
+    score: FloatArray
+    length: FloatArray
+    common: IntArray
+    least: int
+    looks: tuple[int, ...]
+    order: tuple[str, ...] = ()
+
+
+def compare(responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair] = ()) -> Compared:
+    """How alike the models answer at most ``prompts`` prompts: those that most models of ``pairs`` answered.
+
+    Raises:
+        ConfigError: fewer than 20 prompts asked for. InputError: fewer than four models can be compared.
+    """
+    held, unfit = _sieved(responses, prompts, rng, pairs, sieve.LEAST_ANSWERS)
+    habit = {"opening_style": habits.opening_style(held), "sentence_style": habits.sentence_style(held)}
+    habit["openers"] = likeness.openers(held)
+    content = {"wording": likeness.wording(held), "rare_runs": likeness.rare_runs(held)}
+    common = sieve.in_common(held)
+    score = centring.score(list(habit.values()), list(content.values()))
+    return Compared(
+        models=responses.models,
+        unfit=unfit,
+        statistics=habit | content,
+        score=np.where(common < sieve.LEAST_ANSWERS, np.nan, score)[None],
+        length=sieve.likeness_of_length(held),
+        common=common,
+        least=sieve.LEAST_ANSWERS,
+        looks=(len(np.unique(held.prompt)),),
+    )
+
+
+def compare_in_turn(
+    responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair] = ()
+) -> Compared:
+    """As ``compare``, prompt by prompt. The order is learnt from models that are no suspects, or from all if most are.
+
+    Of lengths only those of the first look count, as a pair may be decided there.
+    """
+    held, unfit = _sieved(responses, prompts, rng, pairs, sequential.FIRST_LOOK)
+    learnt_from = ~np.isin(responses.models, [suspect for _, suspect in pairs])
+    if learnt_from[held.model].mean() < 1 / 2:
+        learnt_from[:] = True
+    asked = sequential.order(held, learnt_from)
+    at = sequential.looks(len(asked))
+    score, statistics = sequential.paths(held, asked, at)
+    common = sieve.in_common(held)
+    return Compared(
+        models=responses.models,
+        unfit=unfit,
+        statistics=statistics,
+        score=np.where(common < sequential.FIRST_LOOK, np.nan, score),
+        length=sieve.likeness_of_length(held.take(np.flatnonzero(np.isin(held.prompt, asked[: at[0]])))),
+        common=common,
+        least=sequential.FIRST_LOOK,
+        looks=tuple(at),
+        order=tuple(responses.prompts[k] for k in asked),
+    )
+
+
+def _sieved(
+    responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair], least: int
+) -> tuple[Answers, tuple[str, ...]]:
+    """The usable answers of the models that can be judged, and why the others cannot."""
+    if prompts < sieve.LEAST_ANSWERS:
+        raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
+    everything = responses.answers.take(np.flatnonzero(sieve.usable(responses.answers)))
+    asked = np.isin(responses.models, [name for pair in pairs for name in pair])
+    held = sieve.chosen(everything, asked, prompts, rng)
+    counts, other = held.counts(), sieve.other_words(held)
+    few = counts < least
+    unfit = tuple(
+        f"{counts[k]} usable answers, and {least} are needed"
+        if few[k]
+        else "its words are not those of the population: it may speak another language"
+        if other[k]
+        else ""
+        for k in range(held.models)
+    )
+    fit = ~(few | other)
+    if fit.sum() < LEAST_MODELS:
+        raise InputError(
+            f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
+        )
+    return held.take(np.flatnonzero(fit[held.model])), unfit
