@@ -1,11 +1,17 @@
-"""A scan as a user runs it, and what it said and left behind."""
+"""A scan as a user runs it, what it said and left behind; and an endpoint for models to stand behind."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +58,97 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Result(Path(args[args.index("--out") + 1]), code, stdout, stderr)
 
     return in_this_process
+
+
+class Server:
+    """An endpoint on this machine that speaks as OpenAI's do, and remembers.
+
+    Attributes:
+        says: what it answers to each prompt. reads: log-probabilities of the words that it is to echo, None if
+            it tells none. script: replies to the next requests in place of an answer: a status with
+            headers, raw bytes, or a function of the handler. asked, answered: prompts, in order. heads: of requests.
+    """
+
+    def __init__(self) -> None:
+        self.says: Callable[[str], Any] = lambda prompt: "w1"
+        self.reads: Callable[[str], list[float | None]] | None = None
+        self.script: list[Any] = []
+        self.asked: list[str] = []
+        self.answered: list[str] = []
+        self.heads: list[dict[str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.at: list[float] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                server.handle(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = json.loads(request.rfile.read(int(request.headers["content-length"])))
+        prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        self.asked.append(prompt)
+        self.heads.append({name.lower(): value for name, value in request.headers.items()})
+        self.bodies.append(body)
+        self.at.append(time.monotonic())
+        reply = self.script.pop(0) if self.script else None
+        if callable(reply):
+            reply = reply(request)
+        if isinstance(reply, tuple):
+            self.send(request, *reply)
+        elif isinstance(reply, bytes):
+            self.send(request, 200, {}, reply)
+        else:
+            choice = self.read(prompt) if "echo" in body else self.said(prompt)
+            self.send(request, 200, {}, json.dumps({"choices": [choice]}).encode())
+            self.answered.append(prompt)
+
+    def said(self, prompt: str) -> dict[str, Any]:
+        return {"message": {"role": "assistant", "content": self.says(prompt)}}
+
+    def read(self, text: str) -> dict[str, Any]:
+        if self.reads is None:
+            return {"text": text, "logprobs": None}
+        words = [*re.finditer(r"\s*\S+", text)]
+        told = {"tokens": [w[0] for w in words], "token_logprobs": self.reads(text)}
+        return {"text": text, "logprobs": {**told, "text_offset": [w.start() for w in words]}}
+
+    def send(self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes = b"") -> None:
+        try:
+            request.send_response_only(status)
+            for name, value in {"content-length": str(len(data)), **headers}.items():
+                request.send_header(name, value)
+            request.end_headers()
+            request.wfile.write(data)
+        except OSError:
+            pass  # whoever asked is gone
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    found = Server()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[bytes]]:
+    """Runs the program in a process of its own, which can be killed."""
+
+    def started(*args: str) -> subprocess.Popen[bytes]:
+        code = f"import sys; from gauger.app import cli; sys.argv[1:] = {list(args)!r}; cli.main()"
+        return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return started

@@ -1,14 +1,10 @@
-"""A teacher that marked what it served, suspects that speak with its mark or without, and an endpoint to ask them."""
+"""A teacher that marked what it served, and suspects that speak with its mark or without."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -45,77 +41,6 @@ def write(secret: bytes | None, n: int, seed: int) -> np.ndarray:
 
 def spelled(text: np.ndarray) -> str:
     return " ".join(f"w{k}" for k in text)
-
-
-class Server:
-    """An endpoint on this machine that speaks as OpenAI's do, and remembers.
-
-    Attributes:
-        says: what it answers to each prompt. script: replies to the next requests in place of an answer: a status with
-            headers, raw bytes, or a function of the handler. asked, answered: prompts, in order. heads: of requests.
-    """
-
-    def __init__(self) -> None:
-        self.says: Callable[[str], Any] = lambda prompt: "w1"
-        self.script: list[Any] = []
-        self.asked: list[str] = []
-        self.answered: list[str] = []
-        self.heads: list[dict[str, str]] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.at: list[float] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                server.handle(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def handle(self, request: BaseHTTPRequestHandler) -> None:
-        body = json.loads(request.rfile.read(int(request.headers["content-length"])))
-        prompt = body["messages"][-1]["content"]
-        self.asked.append(prompt)
-        self.heads.append({name.lower(): value for name, value in request.headers.items()})
-        self.bodies.append(body)
-        self.at.append(time.monotonic())
-        reply = self.script.pop(0) if self.script else None
-        if callable(reply):
-            reply = reply(request)
-        if isinstance(reply, tuple):
-            self.send(request, *reply)
-        elif isinstance(reply, bytes):
-            self.send(request, 200, {}, reply)
-        else:
-            said = {"choices": [{"message": {"role": "assistant", "content": self.says(prompt)}}]}
-            self.send(request, 200, {}, json.dumps(said).encode())
-            self.answered.append(prompt)
-
-    def send(self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes = b"") -> None:
-        try:
-            request.send_response_only(status)
-            for name, value in {"content-length": str(len(data)), **headers}.items():
-                request.send_header(name, value)
-            request.end_headers()
-            request.wfile.write(data)
-        except OSError:
-            pass  # whoever asked is gone
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    found = Server()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="session")
