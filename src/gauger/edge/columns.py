@@ -63,13 +63,7 @@ class Columns:
 
     def text(self, cells: str | Cells) -> pa.Array:
         """Strings; null where there is none. Of values that are no strings, their JSON."""
-        spans, kinds = self.cells(cells) if isinstance(cells, str) else cells
-        valid = kinds > NULL
-        if not valid.any():
-            return pa.nulls(len(kinds), pa.string())
-        offsets, text = (pa.py_buffer(found) for found in cut(self._data, spans, kinds))
-        there = None if valid.all() else pa.array(valid).buffers()[1]
-        return pa.Array.from_buffers(pa.string(), len(kinds), [there, offsets, text])
+        return texts(self._data, self.cells(cells) if isinstance(cells, str) else cells)
 
     def integer(self, name: str) -> pa.Array:
         """int64, of a slot of integers."""
@@ -98,7 +92,24 @@ class Columns:
     def cells(self, name: str) -> Cells:
         """Where each value lies and its kind."""
         slot = self._slots[name]
-        return self._spans[slot], self._kinds[slot]
+        return np.ascontiguousarray(self._spans[slot]), np.ascontiguousarray(self._kinds[slot])
+
+
+def texts(data: npt.NDArray[np.uint8], cells: Cells) -> pa.Array:
+    """As `Columns.text`, of cells of the block."""
+    spans, kinds = cells
+    valid = kinds > NULL
+    if not valid.any():
+        return pa.nulls(len(kinds), pa.string())
+    offsets, text = (pa.py_buffer(found) for found in cut(data, spans, kinds))
+    there = None if valid.all() else pa.array(valid).buffers()[1]
+    return pa.Array.from_buffers(pa.string(), len(kinds), [there, offsets, text])
+
+
+def rows_of(spans: Spans, tree: Tree, table: str) -> Columns:
+    """The rows of a table of the tree."""
+    _, row_spans, row_kinds = spans.rows[table]
+    return Columns(spans.data, tree.tables[table].slots, row_spans, row_kinds)
 
 
 class ColumnReader(NamedTuple):
@@ -106,7 +117,7 @@ class ColumnReader(NamedTuple):
 
     Attributes:
         tree: what a line must be. read: of a source, its first line's number and the spans of `tree`, the
-            exchanges of all lines that are not odd; it may find more lines odd.
+            exchanges of all lines that are not odd, in their order; it may find more lines odd.
     """
 
     tree: Tree

@@ -23,12 +23,22 @@ import numpy as np
 import pyarrow as pa
 
 from gauger.edge.columns import ColumnReader
-from gauger.edge.formats import Decode, FieldMap, decoder, litellm, litellm_columns, mapped, mapped_columns
+from gauger.edge.formats import (
+    Decode,
+    FieldMap,
+    decoder,
+    litellm,
+    litellm_columns,
+    mapped,
+    mapped_columns,
+    otlp,
+    otlp_columns,
+)
 from gauger.edge.formats.exchange import Exchange, settle, to_batch
 from gauger.edge.formats.values import LineError
 from gauger.edge.lines import BOM, LONGEST_LINE
 from gauger.edge.quarantine import Fault, fault
-from gauger.edge.spans import Spans, find_spans
+from gauger.edge.spans import find_spans
 from gauger.errors import ExchangeError
 
 OURS = "the reader failed on this line: please report it"
@@ -65,42 +75,47 @@ class Parsed(msgspec.Struct):
     tally: Tally
 
 
-def parse(job: Job, data: bytes, spans: Spans | None = None) -> Parsed:
-    """Parse one block of lines: in columns where its format has them, and what is odd there line by line.
-
-    Args:
-        spans: what `look` said of the block, if it was asked.
-    """
-    spans = look(job, data) if spans is None else spans
-    if spans is None:
-        return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
-    try:
-        plain = cast(ColumnReader, _columns(*_format(job))).read(job.source, job.line, spans)
-    except Exception:  # a defect of ours must not end a scan of millions
-        return _by_line(job, enumerate(data.split(b"\n"), job.line), None)
-    odd = np.flatnonzero(spans.odd).tolist()
-    begins, ends = [0, *(spans.ends + 1).tolist()], spans.ends.tolist()
-    return _by_line(job, ((job.line + at, data[begins[at] : ends[at]]) for at in odd), plain)
+def parse(job: Job, data: bytes) -> Parsed:
+    """Parse one block of lines: in columns where its format has them, and what is odd there line by line."""
+    return cast(Parsed, _parse(job, data, 1.0))
 
 
-def look(job: Job, data: bytes) -> Spans | None:
-    """Where a block's values lie; None where its format has no columns."""
+def _parse(job: Job, data: bytes, most_odd: float) -> Parsed | None:
+    """As `parse`, or None where a larger share than this of the lines would be decoded one by one."""
     columns = _columns(*_format(job))
-    return None if columns is None else find_spans(columns.tree, data)
+    spans = None if columns is None else find_spans(columns.tree, data)
+    plain = None
+    if columns is not None and spans is not None and np.mean(spans.odd) <= most_odd:
+        try:
+            plain = columns.read(job.source, job.line, spans)
+        except Exception:  # a defect of ours must not end a scan of millions
+            plain = None
+    if spans is None or plain is None:
+        return None if most_odd < 1 else _by_line(job, enumerate(data.split(b"\n"), job.line), None)
+    odd = np.flatnonzero(spans.odd).tolist()
+    if len(odd) > most_odd * len(spans.odd):
+        return None
+    begins, ends = [0, *(spans.ends + 1).tolist()], spans.ends.tolist()
+    skipped = len(ends) - len(odd) - len(plain.column("line").unique())
+    return _by_line(job, ((job.line + at, data[begins[at] : ends[at]]) for at in odd), plain, skipped)
 
 
-def _by_line(job: Job, numbered: Iterable[tuple[int, bytes]], others: pa.RecordBatch | None) -> Parsed:
-    """Decode these lines one by one; `others` are the block's exchanges from other lines."""
+def _by_line(
+    job: Job, numbered: Iterable[tuple[int, bytes]], others: pa.RecordBatch | None, skipped: int = 0
+) -> Parsed:
+    """Decode these lines one by one; `others` are what other lines of the block hold, `skipped` lines nothing."""
     decode = _decoder(*_format(job))
-    tally = Tally([job.fault] if job.fault else [])
+    tally = Tally([job.fault] if job.fault else [], skipped)
     found: list[Exchange] = []
     lines: list[int] = []
     for number, line in numbered:
         if not line or line.isspace():
             continue
-        made = _decoded(decode, number, line, tally)
-        for exchange in made:
+        first = len(found)
+        for exchange in _decoded(decode, number, line, tally):
             if exchange.account and exchange.time is not None:
+                if not exchange.event_id and len(found) > first:  # its place in the line, whatever else is in the block
+                    exchange.event_id = f"{job.source}:{number}#{len(found) - first}"
                 found.append(exchange)
                 lines.append(number)
             else:
@@ -131,6 +146,8 @@ def _decoder(name: str, mapping: bytes | None) -> Decode:
 def _columns(name: str, mapping: bytes | None) -> ColumnReader | None:
     if name == litellm.NAME:
         return litellm_columns.READER
+    if name == otlp.NAME:
+        return otlp_columns.READER
     if name == mapped.CANONICAL:
         return mapped_columns.reader(mapped.canonical_map())
     return mapped_columns.reader(msgspec.json.decode(mapping, type=FieldMap)) if mapping else None
@@ -165,9 +182,8 @@ def parse_all(work: Iterable[tuple[Job, bytes]], workers: int) -> Iterator[Parse
     children = _Children()
 
     def parse_one(number: int, job: Job, data: bytes) -> Parsed:
-        spans = look(job, data)
-        at_home = number < _AT_HOME or (spans is not None and np.mean(spans.odd) <= _MOST_ODD)
-        return parse(job, data, spans) if at_home else children.parse(job, data)
+        here = _parse(job, data, 1.0 if number < _AT_HOME else _MOST_ODD)
+        return children.parse(job, data) if here is None else here
 
     asked: deque[Future[Parsed]] = deque()
     pool = ThreadPoolExecutor(workers)

@@ -25,31 +25,34 @@ _STOPS = np.isin(np.arange(256), [*range(32), ord('"'), ord("\\")])  # bytes tha
 
 
 @njit(cache=True, nogil=True)
-def find(data, tree, table, ends, odd, first_row, spans, kinds):  # type: ignore[no-untyped-def]
+def find(data, tree, tables, made, ends, odd, parents, spans, kinds):  # type: ignore[no-untyped-def]
     """Fill in what `gauger.edge.spans.find_spans` made room for.
 
     Args:
-        table: of rows: the cell where they begin, their columns, and how many rows there is room for.
+        tables: (tables, 4) of each table of rows the cell where they begin, their columns, how many rows there is
+            room for, and where their parents begin. made: (tables,) rows so far: zeros.
+        parents: for the cell that each row's parent begins with.
     """
     levels = np.zeros((_DEEPEST, 5), np.int64)
-    begin = row = 0
+    before, begin = made.copy(), 0
     for line in range(len(ends)):
         at = _blank(data, begin)
-        at, taken = _line(data, at, tree, line, len(ends), table, row, spans, kinds, levels)
+        at = _line(data, at, tree, line, len(ends), tables, made, parents, spans, kinds, levels)
         odd[line] = at < 0 or of(data, at) != 10
         if odd[line]:
             at = begin
             while of(data, at) != 10:
                 at += 1
+            made[:] = before
         else:
-            row = taken
-        ends[line], first_row[line + 1] = at, row
+            before[:] = made
+        ends[line] = at
         begin = at + 1
 
 
 @kernel
-def _line(data, at, tree, base, stride, table, row, spans, kinds, levels):  # type: ignore[no-untyped-def]
-    """Note what is wanted of the value at `at`; returns what follows it, or -1, and the next free row.
+def _line(data, at, tree, base, stride, tables, made, parents, spans, kinds, levels):  # type: ignore[no-untyped-def]
+    """Note what is wanted of the value at `at`; returns what follows it, or -1.
 
     The cell of a slot is `base + slot * stride`, of the line or of a row.
     """
@@ -58,30 +61,33 @@ def _line(data, at, tree, base, stride, table, row, spans, kinds, levels):  # ty
         begin = at
         at, kind = _scalar(data, at)
         if at < 0 or not _noted(tree, rule, base, stride, begin, at, kind, spans, kinds):
-            return -1, row
+            return -1
         opened = kind & (OBJECT | ARRAY) != 0
         if opened:
             if depth == _DEEPEST:
-                return -1, row
+                return -1
             levels[depth, _RULE], levels[depth, _SEEN] = rule, 0
             levels[depth, _BASE], levels[depth, _STRIDE] = base, stride
             levels[depth, _CLOSING] = of(data, begin) + 2  # ] is two after [, and } after {
             depth += 1
         at, depth = _closed(data, _blank(data, at), opened, tree, spans, levels, depth)
         if at < 0 or depth == 0:
-            return at, row
+            return at
         over = levels[depth - 1, _RULE]
         base, stride = levels[depth - 1, _BASE], levels[depth - 1, _STRIDE]
         at, rule = _child(data, at, tree, over, levels, depth - 1)
-        if at >= 0 and rule >= 0 and of(tree, over * RULE_WIDE + _ROWS):
-            first, columns, room = table
-            if row == room:
-                return -1, row
-            base, stride, row = first + row, room, row + 1
-            for column in range(columns):
-                kinds[base + column * stride] = 0
         if at < 0:
-            return -1, row
+            return -1
+        table = of(tree, over * RULE_WIDE + _ROWS) - 1 if rule >= 0 else -1
+        if table >= 0:
+            row = of(made, table)
+            if row == tables[table, 2]:
+                return -1
+            parents[tables[table, 3] + row] = base
+            base, stride = tables[table, 0] + row * tables[table, 1], 1
+            made[table] = row + 1
+            for column in range(tables[table, 1]):
+                kinds[base + column] = 0
 
 
 @kernel

@@ -28,34 +28,44 @@ class Want(NamedTuple):
         members: those wanted of an object. Without any, the object is passed over.
         each: what each element of an array must be. Without it, the array is passed over.
         most: elements that the array may have.
-        rows: each element is a row of a table of its own (one array of the tree).
+        rows: the name of the table of which each element is a row: of lines, or of the rows that hold it.
     """
 
     kinds: int
     members: Mapping[str, Want] = {}
     each: Want | None = None
     most: int = 1 << 30
-    rows: bool = False
+    rows: str = ""
+
+
+class Table(NamedTuple):
+    """Rows that a tree wants: their number, the number of the table that holds them (-1: lines), their slots."""
+
+    number: int
+    parent: int
+    slots: dict[str, int]
 
 
 class Tree:
     """A `Want` as the array that the pass reads.
 
     Attributes:
-        slots: dotted path -> slot of a line. row_slots: path within a row -> slot of a row.
+        slots: dotted path -> slot of a line. tables: name -> table, whose slots' paths begin within a row.
     """
 
     def __init__(self, root: Want) -> None:
         self.slots: dict[str, int] = {}
-        self.row_slots: dict[str, int] = {}
-        queue, names, rules = [(root, "", self.slots)], [b""], []
-        for want, path, slots in queue:
-            slot = slots.setdefault(path, len(slots))
-            inner = self.row_slots if want.rows else slots
-            below = [(child, f"{path}.{name}".lstrip("."), inner) for name, child in want.members.items()]
-            if want.each is not None:
-                below = [(want.each, "" if want.rows else f"{path}.", inner)]
-            rules.append([want.kinds, len(queue), len(queue) + len(below), slot, want.rows, want.most])
+        self.tables: dict[str, Table] = {}
+        queue, names, rules = [(root, "", self.slots, -1)], [b""], []  # -1: within lines
+        for want, path, slots, over in queue:
+            slot, inner = slots.setdefault(path, len(slots)), (f"{path}.", slots, over)
+            if want.rows:
+                table = self.tables[want.rows] = Table(len(self.tables), over, {})
+                inner = ("", table.slots, table.number)
+            below = [(child, f"{path}.{name}".lstrip("."), slots, over) for name, child in want.members.items()]
+            below = below if want.each is None else [(want.each, *inner)]
+            number = inner[2] + 1 if want.rows else 0
+            rules.append([want.kinds, len(queue), len(queue) + len(below), slot, number, want.most])
             queue += below
             names += [name.encode() for name in want.members or [""] * len(below)]
         at = len(rules) * RULE_WIDE + np.cumsum([0, *map(len, names)])
@@ -67,6 +77,19 @@ def _shape(size: int, first: bytes, last: bytes) -> int:
     return size << 16 | int.from_bytes(first) << 8 | int.from_bytes(last)
 
 
+class Rows(NamedTuple):
+    """The rows of one table.
+
+    Attributes:
+        parents: (rows,) index of the line, or of the row of another table, that holds each; ascending.
+        spans, kinds: (slots, rows, 2) and (slots, rows).
+    """
+
+    parents: npt.NDArray[np.int32]
+    spans: npt.NDArray[np.int32]
+    kinds: npt.NDArray[np.uint8]
+
+
 class Spans(NamedTuple):
     """What a pass found. A span ends before its second number; texts lie within their quotes.
 
@@ -75,8 +98,7 @@ class Spans(NamedTuple):
         ends: (lines,) where each line's newline is.
         odd: (lines,) bool.
         spans, kinds: (slots, lines, 2) and (slots, lines); kind 0 is a member that is not there.
-        first_row: (lines + 1,) index of each line's first row.
-        row_spans, row_kinds: the same of the rows.
+        rows: name -> table, without the rows of lines that the pass found odd.
     """
 
     data: npt.NDArray[np.uint8]
@@ -84,33 +106,35 @@ class Spans(NamedTuple):
     odd: npt.NDArray[np.bool_]
     spans: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.uint8]
-    first_row: npt.NDArray[np.int32]
-    row_spans: npt.NDArray[np.int32]
-    row_kinds: npt.NDArray[np.uint8]
+    rows: Mapping[str, Rows]
 
 
 def find_spans(tree: Tree, block: bytes) -> Spans:
     """Find what the tree wants in each line of the block (below 2 GiB)."""
     data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
-    lines, rows = newlines(data, 0, len(data)), len(data) // _SMALLEST + 1
-    wide, row_wide = len(tree.slots), max(1, len(tree.row_slots))
-    cells = lines * wide  # of the lines, before those of the rows; a slot's lie side by side, for it is read alone
-    spans = np.empty((cells + rows * row_wide, 2), np.int32)
-    kinds = np.zeros(len(spans), np.uint8)
-    ends, odd, first_row = np.empty(lines, np.int32), np.empty(lines, np.bool_), np.zeros(lines + 1, np.int32)
-    find(data, tree.array, (cells, row_wide, rows), ends, odd, first_row, spans, kinds)
+    lines, room, tables = newlines(data, 0, len(data)), len(data) // _SMALLEST + 1, tree.tables.values()
+    wide = [len(table.slots) for table in tables]
+    # Cells of the lines, where a slot's lie side by side, for it is read alone; then those of each table, where a row's
+    # do, for there is room for many more rows than there are, and what is not written costs nothing.
+    starts = lines * len(tree.slots) + room * np.cumsum([0, *wide])
+    layout = np.array([[starts[n], wide[n], room, room * n] for n in range(len(wide))], np.int64).reshape(-1, 4)
+    spans, kinds = np.empty((starts[-1], 2), np.int32), np.empty(starts[-1], np.uint8)
+    kinds[: starts[0]] = 0
+    parents, made = np.empty(room * len(wide), np.int32), np.zeros(len(wide), np.int64)
+    ends, odd = np.empty(lines, np.int32), np.empty(lines, np.bool_)
+    find(data, tree.array, layout, made, ends, odd, parents, spans, kinds)
     if not _is_utf8(data):  # some line is not, and lines of ASCII alone cannot be it
         odd |= np.logical_or.reduceat(data >= 128, np.concatenate([[0], ends[:-1] + 1]))
-    return Spans(
-        data,
-        ends,
-        odd,
-        spans[:cells].reshape(wide, -1, 2),
-        kinds[:cells].reshape(wide, -1),
-        first_row,
-        spans[cells:].reshape(row_wide, -1, 2),
-        kinds[cells:].reshape(row_wide, -1),
-    )
+
+    def rows(table: Table) -> Rows:
+        width, over = wide[table.number], parents[room * table.number :][: made[table.number]]
+        if table.parent >= 0:
+            over = (over - starts[table.parent]) // wide[table.parent]
+        begin, end = starts[table.number], starts[table.number] + made[table.number] * width
+        return Rows(over, spans[begin:end].reshape(-1, width, 2).swapaxes(0, 1), kinds[begin:end].reshape(-1, width).T)
+
+    of_lines = spans[: starts[0]].reshape(-1, lines, 2), kinds[: starts[0]].reshape(-1, lines)
+    return Spans(data, ends, odd, *of_lines, {name: rows(table) for name, table in tree.tables.items()})
 
 
 def _is_utf8(data: npt.NDArray[np.uint8]) -> bool:

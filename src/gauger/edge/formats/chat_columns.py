@@ -6,7 +6,6 @@ Messages are rows of (role, content) sorted by exchange. `converse` is the defin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gauger.edge.blake2b import digests
-from gauger.edge.columns import Columns, text_of
+from gauger.edge.columns import Columns, rows_of, text_of
 from gauger.edge.formats.chat import known_role
 from gauger.edge.framing import frame
 from gauger.edge.span_kernels import ARRAY, NULL, OBJECT, TEXT
@@ -24,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _ANSWER = ".choices..message"  # in a response
+_TABLE = "messages"
 
 _NONE = Want(NULL)
 _PART = {"type": Want(TEXT), "text": Want(TEXT)} | dict.fromkeys(
@@ -38,7 +38,7 @@ _CHOICE = Want(OBJECT, {"message": Want(OBJECT | NULL, _MESSAGE), "text": _NONE}
 _RESPONSE = {"choices": Want(ARRAY | NULL, each=_CHOICE, most=1), "role": Want(0)} | dict.fromkeys(
     ("output", "content", "parts", "reasoning_content", "thinking_blocks", "text"), _NONE
 )
-MESSAGES = Want(ARRAY | NULL, each=Want(OBJECT, _MESSAGE), rows=True)
+MESSAGES = Want(ARRAY | NULL, each=Want(OBJECT, _MESSAGE), rows=_TABLE)
 """Messages of plain text, whole or as one part."""
 RESPONSE = Want(OBJECT | NULL, _RESPONSE)
 """A chat completion with one choice of plain text."""
@@ -50,9 +50,9 @@ def mark_odd(lines: Columns, spans: Spans, tree: Tree, response: str | None) -> 
     Args:
         lines: all lines of the spans. response: the path of `RESPONSE` in the tree.
     """
-    owner = np.repeat(np.arange(len(lines)), np.diff(spans.first_row))
-    if tree.row_slots:
-        spans.odd[owner[_has_other_part(_messages(spans, tree, slice(len(owner))), "content")]] = True
+    if _TABLE in tree.tables:
+        messages = rows_of(spans, tree, _TABLE)
+        spans.odd[spans.rows[_TABLE].parents[_has_other_part(messages, "content")]] = True
     if response is not None:
         spans.odd[_has_other_part(lines, f"{response}{_ANSWER}.content")] = True
 
@@ -66,14 +66,14 @@ def conversation(
         lines: those lines. redacted: what a log holds where it withholds a text.
     """
     answers = _answers(lines, response, redacted)
-    if not tree.row_slots:
+    if _TABLE not in tree.tables:
         none = pa.array([], pa.string())
         return converse(np.array([], np.int64), none, none, answers)
-    plain, made = ~spans.odd, np.diff(spans.first_row)
-    messages = _messages(spans, tree, np.flatnonzero(np.repeat(plain, made)))
-    owner = np.repeat(np.arange(len(lines)), made[plain])
+    plain, parents = ~spans.odd, spans.rows[_TABLE].parents
+    messages = rows_of(spans, tree, _TABLE).only(plain[parents])
+    owner = (np.cumsum(plain) - 1)[parents[plain[parents]]]
     roles, contents = messages.text("role"), _said(messages, "content")
-    last = np.cumsum(made[plain])[made[plain] > 0] - 1  # of each exchange that has messages
+    last = np.flatnonzero(np.diff(owner, append=-1))  # of each exchange that has messages
     withheld = _is(contents, redacted) & (messages.kind("content") != ARRAY)
     if withheld[last].any():
         kept = ~np.isin(owner, owner[last[withheld[last]]])
@@ -90,10 +90,6 @@ def _answers(lines: Columns, response: str | None, redacted: str | None) -> pa.A
     withheld = _is(answers, redacted) & (lines.kind(place + ".content") != ARRAY)
     answers = pc.if_else(pa.array(withheld), None, answers) if withheld.any() else answers
     return pc.if_else(pa.array(silent), "", answers) if silent.any() else answers
-
-
-def _messages(spans: Spans, tree: Tree, rows: Any) -> Columns:
-    return Columns(spans.data, tree.row_slots, spans.row_spans[:, rows], spans.row_kinds[:, rows])
 
 
 def _is(texts: pa.Array, text: str | None) -> Mask:
@@ -136,7 +132,7 @@ def converse(owner: Ints, roles: pa.Array, contents: pa.Array, answers: pa.Array
     silent = np.bincount(owner[~systems], minlength=count) == 0
     context, thread = _digests(owner, np.where(systems, -1, who), names, contents, answers, last)
     return {
-        "system": _joined(owner[systems], pc.fill_null(contents.filter(pa.array(systems)), ""), count, "\n"),
+        "system": joined(owner[systems], pc.fill_null(contents.filter(pa.array(systems)), ""), count, "\n"),
         "prompt": pc.if_else(pa.array(last < 0), None, pc.fill_null(contents.take(pa.array(last, mask=last < 0)), "")),
         "answer": answers,
         "turns": pa.array(np.bincount(owner[users], minlength=count), mask=silent),
@@ -145,7 +141,7 @@ def converse(owner: Ints, roles: pa.Array, contents: pa.Array, answers: pa.Array
     }
 
 
-def _joined(owner: Ints, texts: pa.Array, count: int, separator: str) -> pa.Array:
+def joined(owner: Ints, texts: pa.Array, count: int, separator: str) -> pa.Array:
     """The texts of each exchange; null where it has none."""
     having = np.bincount(owner, minlength=count)
     lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(having)]), pa.int32()), texts)
