@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from gauger.errors import InputError
 from gauger.stats import FloatArray, IntArray
@@ -38,10 +37,10 @@ def bets(scores: ArrayLike, released: ArrayLike) -> FloatArray:
     top = table.max(axis=1, keepdims=True)
     # Where all scores are -inf they say nothing, and the stake is spread evenly.
     relative = np.where(np.isneginf(top), 0.0, table - np.where(np.isfinite(top), top, 0.0))
-    gains: FloatArray = np.full((len(table), len(BETS)), np.log(table.shape[1]))
-    for at, bet in enumerate(BETS):
-        stakes = bet * relative
-        gains[:, at] += stakes[np.arange(len(table)), columns] - logsumexp(stakes, axis=1)
+    stakes = relative[:, None, :] * np.array(BETS)[:, None]
+    on_released = stakes[np.arange(len(table)), :, columns]
+    # The highest stake of a row is 0, so its sum of exponentials is between 1 and k + 1.
+    gains: FloatArray = np.log(table.shape[1]) + on_released - np.log(np.exp(stakes).sum(axis=-1))
     return gains
 
 
@@ -58,7 +57,7 @@ def log_e(gains: FloatArray) -> FloatArray:
     Source: Vovk & Wang 2021 for products of e-values that are independently randomised; the betting of
         Kelly 1956 for the stake.  Deviates: the stake is a softmax of the scores, at steepnesses mixed evenly.
     """
-    mixed: FloatArray = logsumexp(gains, axis=-1) - np.log(len(BETS))
+    mixed: FloatArray = np.logaddexp.reduce(gains, axis=-1) - np.log(len(BETS))
     return mixed
 
 
