@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -66,3 +69,32 @@ def test_ranks_are_uniform_and_ties_are_broken_by_chance() -> None:
     assert np.abs(counts - 2000).max() <= 4.5 * math.sqrt(8000 * 3 / 16)
     assert rank_p([[1.0, 3.0, 2.0]], [1], rng).tolist() == [pytest.approx(1 / 3)]
     assert rank_p([[1.0, 3.0, 2.0]], [0], rng).tolist() == [1.0]
+
+
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The benchmark of the whole path, from drawing to the verdict, with fewer exchanges."""
+    place = Path(__file__).parents[2] / "bench" / "ghosts_null.py"
+    spec = importlib.util.spec_from_file_location("ghosts_null", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "BUDGET", 20)
+    return module
+
+
+@pytest.mark.parametrize("suspect", ["by_style", "by_hindsight"])
+def test_the_whole_path_from_twins_to_verdict(path: ModuleType, suspect: str) -> None:
+    found = path.measured(suspect, 600, 5)
+    for alpha in (1e-2, 1e-3):
+        assert found[f"{alpha:g}"]["accused"] <= binom.ppf(1 - 1e-4, 600, alpha)
+    assert found["an account named"] <= binom.ppf(1 - 1e-4, 600, 1e-3)
+
+
+def test_without_an_order_of_our_own_it_would_accuse(path: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suspect that learns where the released one stood needs nothing more, if it always stands there."""
+    real = path.ghost_seal.shuffled
+    kept = lambda *args, below, salt: real(*args, below=lambda n: n - 1, salt=salt)  # noqa: E731
+    monkeypatch.setattr(path.ghost_seal, "shuffled", kept)
+    assert path.measured("by_hindsight", 20, 5)["0.001"]["accused"] == 20
