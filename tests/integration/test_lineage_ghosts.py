@@ -148,7 +148,6 @@ def test_who_learnt_nothing_of_these_is_let_go(gauger, server, suspect: str) -> 
     code, said = tried(gauger, server, "--samples", "2")
     assert (code, said["exchanges"]) == (0, 2 * EACH)
     assert said["verdict"] in ("not shown", "cannot tell")  # random words say little of the k + 1
-    assert said["evidence"]["log_e"] < np.log(100)
     assert not any(account["named"] for account in said["accounts"])
 
 
