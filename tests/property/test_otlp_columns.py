@@ -25,6 +25,7 @@ from tests.property.test_columns import (
     counted,
     item,
     members,
+    rare,
 )
 
 Texts = st.SearchStrategy[str]
@@ -149,7 +150,7 @@ def pair(key: str, value: str) -> str:
     return members([("key", json.dumps(key)), ("value", value)])
 
 
-def pairs(fields: dict[str, Texts]) -> Texts:
+def pairs(fields: dict[str, Texts]) -> st.SearchStrategy[list[str]]:
     """Some of the attributes, in any order; seldom one of another type, twice or unknown."""
     one = st.sampled_from(sorted(fields)).flatmap(
         lambda key: st.tuples(st.just(key), st.integers(0, 199).flatmap(lambda n: ANY_VALUE if n == 0 else fields[key]))
@@ -158,7 +159,7 @@ def pairs(fields: dict[str, Texts]) -> Texts:
     again = st.integers(0, 99).flatmap(
         lambda n: st.lists(one | st.tuples(ODD_KEYS, ANY_VALUE), max_size=2) if n == 0 else st.just([])
     )
-    return st.builds(lambda a, b: [pair(*found) for found in a + b], some, again)  # type: ignore[return-value]
+    return st.builds(lambda a, b: [pair(*found) for found in a + b], some, again)
 
 
 OPERATIONS = st.sampled_from(["chat", "chat", "chat", "text_completion", "execute_tool", "embeddings", "Chat", ""])
@@ -196,14 +197,16 @@ EVENT = st.builds(
     st.lists(STRING.map(lambda v: pair("content", v)), max_size=1),
 )
 EVENTS = seldom(st.lists(EVENT, max_size=1).map(array), VALUES)
+IDS = rare(st.sampled_from(["traceId", "spanId"])).flatmap(
+    lambda missing: st.tuples(TEXTS, TEXTS.filter(lambda t: t != '""')).map(
+        lambda found: [pair for pair in zip(("traceId", "spanId"), found, strict=True) if pair[0] not in missing]
+    )
+)
 SPAN = st.builds(
     lambda ids, start, end, found, more: members(
         [*ids, ("startTimeUnixNano", start), ("endTimeUnixNano", end), ("attributes", array(found)), *more]
     ),
-    seldom(
-        st.builds(lambda t, s: [("traceId", t), ("spanId", s)], TEXTS, TEXTS.filter(lambda t: t != '""')),  # type: ignore[arg-type]
-        st.sampled_from([[], [("traceId", '"t"')], [("spanId", '"s"')], [("spanId", "null")], [("spanId", '""')]]),
-    ),
+    IDS,
     START,
     END,
     st.builds(

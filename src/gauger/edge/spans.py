@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from gauger.edge.span_kernels import RULE_WIDE, find, newlines
 
+_UNREAD = "*"
 _SMALLEST = 24  # bytes of a row within a line: more and smaller ones make the line odd
 
 
@@ -29,6 +30,7 @@ class Want(NamedTuple):
         each: what each element of an array must be. Without it, the array is passed over.
         most: elements that the array may have.
         rows: the name of the table of which each element is a row: of lines, or of the rows that hold it.
+        read: does anybody ask where it, or what is in it, lies? All others share a slot: a row's cells are to be few.
     """
 
     kinds: int
@@ -36,6 +38,7 @@ class Want(NamedTuple):
     each: Want | None = None
     most: int = 1 << 30
     rows: str = ""
+    read: bool = True
 
 
 class Table(NamedTuple):
@@ -57,13 +60,16 @@ class Tree:
         self.slots: dict[str, int] = {}
         self.tables: dict[str, Table] = {}
         queue, names, rules = [(root, "", self.slots, -1)], [b""], []  # -1: within lines
-        for want, path, slots, over in queue:
+        for want, place, slots, over in queue:
+            path = place if want.read else _UNREAD
             slot, inner = slots.setdefault(path, len(slots)), (f"{path}.", slots, over)
             if want.rows:
                 table = self.tables[want.rows] = Table(len(self.tables), over, {})
                 inner = ("", table.slots, table.number)
             below = [(child, f"{path}.{name}".lstrip("."), slots, over) for name, child in want.members.items()]
             below = below if want.each is None else [(want.each, *inner)]
+            if path == _UNREAD:
+                below = [(child, path, slots, over) for child, *_ in below]
             number = inner[2] + 1 if want.rows else 0
             rules.append([want.kinds, len(queue), len(queue) + len(below), slot, number, want.most])
             queue += below

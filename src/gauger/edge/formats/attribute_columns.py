@@ -23,11 +23,11 @@ _SCALARS = {
     "doubleValue": Want(NUMBER | NULL),
     "boolValue": Want(BOOL | NULL),
 }
-_WITHIN = _SCALARS | dict.fromkeys(("arrayValue", "kvlistValue"), Want(NULL))
-_INNER = Want(OBJECT, {"key": Want(TEXT), "value": Want(OBJECT | NULL, _WITHIN)})
+_WITHIN = Want(OBJECT, _SCALARS | dict.fromkeys(("arrayValue", "kvlistValue"), Want(NULL)))
+_INNER = Want(OBJECT, {"key": Want(TEXT), "value": _WITHIN._replace(kinds=OBJECT | NULL)})
 _VALUES = _SCALARS | {
-    "arrayValue": Want(OBJECT | NULL, {"values": Want(ARRAY, each=Want(OBJECT, _WITHIN))}),
-    "kvlistValue": Want(OBJECT | NULL, {"values": Want(ARRAY, each=_INNER)}),
+    "arrayValue": Want(OBJECT | NULL, {"values": Want(ARRAY, each=_WITHIN, read=False)}),
+    "kvlistValue": Want(OBJECT | NULL, {"values": Want(ARRAY, each=_INNER, read=False)}),
 }
 PAIR = Want(OBJECT, {"key": Want(TEXT), "value": Want(OBJECT | NULL, _VALUES)})
 """An attribute of any type, but with no list in a list."""

@@ -63,7 +63,9 @@ _SPAN = Want(
         "startTimeUnixNano": _WHEN,
         "endTimeUnixNano": _WHEN,
         "attributes": _PAIRS._replace(rows="attributes"),
-        "events": Want(ARRAY, each=Want(OBJECT, {"name": Want(TEXT), "attributes": _PAIRS}), rows="events"),
+        "events": Want(
+            ARRAY, each=Want(OBJECT, {"name": Want(TEXT), "attributes": _PAIRS._replace(read=False)}), rows="events"
+        ),
         "status": Want(OBJECT | NULL, {"code": Want(INTEGER | TEXT | NULL)}),
     },
 )
