@@ -31,7 +31,7 @@ from gauger.stats.betting import Bernoulli, BoundedMean
 
 LENGTH, K, WORDS = PROMPT + ANSWER, 3, 1000
 SHORTEST, TEXTS, SAMPLES, SPREAD = 10, 500, 8, 2.0
-SCORES = (total, per_root, per_token)
+SCORES, NONE = (total, per_root, per_token), np.empty(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def scores(student: Student, base: Student, rows: Tokens) -> dict[str, np.ndarra
     gained = mine - theirs
     there = [(m[~np.isnan(m)], t[~np.isnan(t)]) for m, t in zip(mine, theirs, strict=True)]
     found = {
-        "student": np.nansum(mine, 1),
+        **{f"student, {f.__name__}": np.array([f(m, NONE) for m, _ in there]) for f in SCORES},
         **{
             f"student - base, {f.__name__}": np.array([f(*pair) for pair in there])
             for f in (total, per_root, per_token)

@@ -27,7 +27,7 @@ from gauger.model import canonical_json, digest
 from gauger.stats import FloatArray
 
 PLAN, ANSWERS = "plan.json", "answers.jsonl"
-SCORE = "per-root"
+SCORES = {True: "per-root", False: "per-token"}  # with a reference, and without
 OPENS_ALIKE = 12  # words by which two answers to different prompts pass for one that is always given
 MAX_PLAN_BYTES = 1 << 20
 
@@ -179,7 +179,7 @@ def _plan(wish: Wish, seal: Seal, rows: Sequence[Shown], republished: int, setti
         budget=len(rows),
         republished=republished,
         samples=wish.samples if wish.by == "text" else 0,
-        score=TEXT_SCORE if wish.by == "text" else wish.score or SCORE,
+        score=TEXT_SCORE if wish.by == "text" else wish.score or SCORES[wish.reference is not None],
         asked=canonical_json(settings).decode(),
         alpha=wish.alpha,
     )

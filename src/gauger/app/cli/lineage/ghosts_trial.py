@@ -30,7 +30,7 @@ from gauger.app.cli.lineage.ghosts_options import (
 from gauger.app.cli.output import Output, say
 from gauger.app.ghosts_asking import SLOT, Wish
 from gauger.app.ghosts_reaching import Way
-from gauger.app.ghosts_testing import ANSWERS, SCORE, fixed, opened, prepared, run
+from gauger.app.ghosts_testing import ANSWERS, SCORES, fixed, opened, prepared, run
 from gauger.app.text import visible
 from gauger.edge.lineage.ghost_files import OPENING
 from gauger.errors import ConfigError
@@ -69,7 +69,8 @@ def trial(
     responses: ResponsesFile = None,
     plain: Plain = False,
     score: Annotated[
-        str | None, typer.Option(help=f"By likelihood: one of {', '.join(LIKELIHOODS)}. Default: {SCORE}.")
+        str | None,
+        typer.Option(help=f"By likelihood: {', '.join(LIKELIHOODS)}. Default: {SCORES[True]}, {SCORES[False]} alone."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=1000, metavar="M", help="By text: answers to each prompt.")] = 8,
     temperature: Annotated[float, typer.Option(help="By text: of the suspect's answers.")] = 1.0,
