@@ -34,7 +34,6 @@ class Columns:
         kinds: npt.NDArray[np.uint8],
     ) -> None:
         self._data, self._slots, self._spans, self._kinds = data, slots, spans, kinds
-        self._used: npt.NDArray[np.bool_] = np.any(kinds > NULL, axis=1)
 
     def __len__(self) -> int:
         return int(self._kinds.shape[1])
@@ -57,7 +56,7 @@ class Columns:
 
     def first(self, *names: str) -> Cells:
         """Of each row the first of the named texts that is not empty, as cells for `text`."""
-        slots = [self._slots[name] for name in names if self._used[self._slots[name]]]
+        slots = [slot for slot in map(self._slots.__getitem__, names) if (self._kinds[slot] > NULL).any()]
         found: Cells = first(self._spans, self._kinds, np.array(slots or [self._slots[names[0]]]))
         return found
 
