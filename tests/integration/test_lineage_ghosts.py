@@ -152,7 +152,8 @@ def test_who_learnt_nothing_of_these_is_let_go(gauger, server, suspect: str) -> 
 
 
 def test_twins_are_drawn_at_the_logged_settings_and_hidden_among_them(gauger, server) -> None:
-    server.says = Teacher(2)
+    teacher = Teacher(2)
+    server.says = lambda prompt: f" {teacher(prompt)}\r\n"
     chosen = plan(gauger, "--k", "4")
     assert (chosen["exchanges"], chosen["accounts"], chosen["left_out"]) == (2 * EACH, 2, {})
     assert not any("honest" in line for line in Path("g/exchanges.jsonl").read_text().splitlines())
@@ -165,6 +166,7 @@ def test_twins_are_drawn_at_the_logged_settings_and_hidden_among_them(gauger, se
     columns = []
     for shown in rows_of("twins.jsonl"):
         assert set(shown) == {"id", "messages", "answers"}
+        assert [answer.strip() for answer in shown["answers"]] == shown["answers"]
         columns.append(shown["answers"].index(released[shown["id"]]))
         assert openings[shown["id"]]["released"] == columns[-1]
     assert len(set(columns)) == 5
@@ -332,7 +334,8 @@ def test_equal_answers_stay_and_tie(gauger, server) -> None:
     server.says = lambda prompt: f"always {prompt}"
     assert draw(gauger, server)["tied"] == 2 * EACH
     code, said = tried(gauger, server, "--samples", "1")
-    assert (code, said["verdict"], said["informative"], said["evidence"]["log_e"]) == (0, "cannot tell", 0, 0)
+    assert (code, said["verdict"], said["informative"]) == (0, "cannot tell", 0)
+    assert said["evidence"]["log_e"] == pytest.approx(0)
 
 
 def test_blank_twins_elsewhere_said_and_reposted_go_for_all_alike(gauger, server) -> None:
@@ -371,13 +374,51 @@ def test_blank_twins_elsewhere_said_and_reposted_go_for_all_alike(gauger, server
     assert rows[5]["prompt"] not in server.asked[3 * 2 * EACH :]
 
 
-@pytest.mark.parametrize("said", ["I am sorry, but I cannot help with that request today, as I said.", "", " \n"])
+REFUSAL = "I am sorry, but I cannot help with that request today, as I said."
+
+
+@pytest.mark.parametrize("said", [REFUSAL, "", " \n", " ".join(f"w{k}" for k in range(200))])
 def test_a_suspect_that_only_refuses_cannot_be_judged(gauger, server, said: str) -> None:
     sealed(gauger, server)
     server.says = lambda prompt: said
     code, found = tried(gauger, server, "--samples", "2")
     assert (code, found["verdict"]) == (0, "cannot tell")
     assert found["informative"] <= 1
+
+
+def test_equal_answers_are_read_once_and_score_alike(gauger, server) -> None:
+    """Of an endpoint whose log-probabilities are never twice the same."""
+    rng = np.random.default_rng(3)
+    write_log([{**r, "answer": f"w{rng.integers(2)} w7"} for r in log()])
+    plan(gauger)
+    server.says = lambda prompt: f"w{rng.integers(2)} w7"
+    assert draw(gauger, server)["tied"] == 2 * EACH
+    server.asked.clear()
+    server.reads = lambda text: [None, *(-rng.gamma(2, 1, size=len(text.split()) - 1)).tolist()]
+    given = ["--by", "likelihood", "--alpha", "1e-9"]
+    code, said = tried(gauger, server, *given)
+    distinct = [len(set(shown["answers"])) for shown in rows_of("twins.jsonl")]
+    assert (code, len(server.asked), said["informative"]) == (0, sum(distinct), distinct.count(2))
+
+
+def test_a_teacher_that_refuses_a_prompt(gauger, server) -> None:
+    server.says = Teacher(2)
+    plan(gauger)
+    server.script = [None, (400, {})]
+    code, _, err = gauger("draw", "g", "--endpoint", server.url, *FAST)
+    assert (code, "question 2 of 180" in err, "--skip-refused" in err) == (3, True, True)
+    server.script = [(400, {})]
+    found = draw(gauger, server, "--skip-refused")
+    assert (list(found["dropped"].values()), found["seal"]["size"]) == ([1], 2 * EACH - 1)
+
+
+def test_a_journal_of_another_teacher_is_refused(gauger, server) -> None:
+    server.says = Teacher(2)
+    plan(gauger)
+    server.script = [None, (400, {})]
+    assert gauger("draw", "g", "--endpoint", server.url, *FAST)[0] == 3
+    code, _, err = gauger("draw", "g", "--endpoint", server.url, "--ask-model", "teal-2", *FAST)
+    assert (code, "drawn.jsonl" in err) == (2, True)
 
 
 def test_answers_from_files(gauger, server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from gauger.app import cli
+from gauger.app.ghosts_reaching import Question, Way, speaking
 from gauger.edge.marking.local_model import Sampling
 from gauger.edge.suspects.huggingface import LocalSuspect
+from gauger.edge.suspects.pace import Pace
 from gauger.edge.suspects.prompts import Message, Prompt
+from gauger.errors import UnsupportedError
 
 torch = pytest.importorskip("torch", reason="needs torch and transformers: pip install 'gauger[models]'")
 transformers = pytest.importorskip("transformers", minversion="5", reason="needs transformers 5")
@@ -126,6 +130,36 @@ def test_other_weights_make_another_plan(folders, tmp_path, capsys) -> None:
     given = ["lineage", "ghosts", "test", str(folders["g"]), "--out", str(tmp_path / "a"), "--subject", "other"]
     assert cli.run([*given, "--weights", str(folders["learnt"])]) == 2
     assert "is another plan" in capsys.readouterr().err
+
+
+def test_what_is_taken_up_again_draws_anew(folders) -> None:
+    """After a kill, the same chance once more would give the same twins."""
+    way = Way(
+        endpoint=None,
+        ask_model=None,
+        request="{}",
+        api_key_env=None,
+        weights=str(folders["base"]),
+        responses=None,
+        plain=False,
+        timeout_s=1,
+        skip_refused=False,
+    )
+    prompt = Prompt(id="1", messages=(Message(role="user", content="w1 w7 w3"),))
+    question = Question(prompt=prompt, model="", temperature=1, top_p=1, max_tokens=LENGTH, more={})
+    said = []
+    for _ in range(2):
+        with speaking(way, Pace(1e6, clock=lambda: 0, sleep=lambda _: None), [question]) as (ask, _):
+            said.append([ask(0).text for _ in range(3)])
+    assert said[0] != said[1]
+    with (
+        pytest.raises(UnsupportedError, match="min_p"),
+        speaking(way, Pace(1e6, clock=lambda: 0, sleep=lambda _: None), [replace(question, more={"min_p": 0.1})]) as (
+            ask,
+            _,
+        ),
+    ):
+        ask(0)
 
 
 def test_log_probabilities_are_the_models(folders) -> None:
