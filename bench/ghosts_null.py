@@ -25,7 +25,7 @@ from gauger.lineage.ghost_scores import likeness, per_root, words_of
 from gauger.lineage.ghost_trial import TEXT_SCORE, Plan, Trial
 from gauger.model import digest
 
-K, BUDGET, ACCOUNTS, WORDS = 3, 60, 3, 40
+K, BUDGET, ACCOUNTS, WORDS = 3, 40, 3, 40
 ALPHAS = (1e-2, 1e-3)
 Rng = np.random.Generator
 Suspect = Callable[[tuple[str, ...], np.ndarray, Rng], np.ndarray]
@@ -60,7 +60,7 @@ def by_hindsight(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> np.nda
     return np.where(np.arange(len(answers)) == np.bincount(past, minlength=len(answers)).argmax(), 5.0, 0.0)
 
 
-SUSPECTS: dict[str, Suspect] = {f.__name__: f for f in (by_style, by_length, by_text, by_hindsight)}
+SUSPECTS: dict[str, Suspect] = {f.__name__: f for f in (by_style, by_hindsight, by_text, by_length)}
 
 
 def trial_of(rng: Rng, alpha: float, text: bool) -> tuple[Trial, list[tuple[str, ...]], list[int]]:
