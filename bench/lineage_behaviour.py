@@ -14,14 +14,16 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from gauger.app.lineage_comparing import Compared, compare
-from gauger.edge.lineage.responses import read_responses
+from gauger.app.lineage import judge
+from gauger.app.lineage_comparing import Compared, compare, compare_in_turn
+from gauger.edge.lineage.responses import Responses, read_responses
 from gauger.edge.lineage.tables import read_pairs, read_population
 from gauger.lineage import calibration, population
 from gauger.lineage.centring import centred
@@ -173,6 +175,62 @@ def held_out(world: World, compared: Compared, rng: np.random.Generator) -> dict
     return {"alpha": [0.01, 0.05, 0.1], "mean": np.mean(shares, axis=0).tolist(), "sd": np.std(shares, axis=0).tolist()}
 
 
+def in_turn(world: World, read: Responses, prompts: int, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
+    """Prompt by prompt, every pair at alpha 1 % each: the share called at any time, and after how many prompts.
+
+    Twice: as it is, and as if no two makers' models had one base, which is what pairs of one base cost.
+    """
+    start = time.process_time()
+    compared = compare_in_turn(read, prompts, np.random.default_rng(1))
+    said: dict[str, Any] = {"looks": list(compared.looks), "compare_cpu_s": time.process_time() - start}
+    size = len(read.models)
+    places = [(i, j) for i in range(size) for j in range(i) if np.isfinite(compared.score[-1, i, j])]
+    pairs = [(read.models[i], read.models[j]) for i, j in places]
+    apart = [replace(o, base=f"{o.base} of {o.maker or o.name}") for o in world.origins]
+    for name, origins in (("as_it_is", world.origins), ("bases_ignored", apart)):
+        rows = judge(compared, pairs, origins, alpha=ALPHA, inputs=["sha256:"], per_pair=True)
+        called, used = np.zeros((size, size)), np.zeros((size, size))
+        known = np.zeros((size, size), dtype=np.bool_)
+        for (i, j), row in zip(places, rows, strict=True):
+            called[i, j] = called[j, i] = row.verdict == "related"
+            used[i, j] = used[j, i] = row.prompts
+            known[i, j] = known[j, i] = True
+        masks = {**world.kind, "unrelated": world.null, "same_foundation": world.foundation}
+        said[name] = {
+            kind: shares_in_turn(mask & known, called, used, world.maker, rng, resamples)
+            for kind, mask in {**masks, "impossible": world.impossible}.items()
+        }
+    return said
+
+
+def shares_in_turn(
+    mask: BoolArray, called: FloatArray, used: FloatArray, maker: IntArray, rng: np.random.Generator, resamples: int
+) -> dict[str, Any]:
+    pairs = np.argwhere(mask)
+    if not len(pairs):
+        return {"pairs": 0}
+    hit, prompts = called[mask], used[mask]
+    makers = len(maker) * np.minimum(maker[pairs[:, 0]], maker[pairs[:, 1]]) + np.maximum(*maker[pairs.T])
+    family = connected_components(mask | mask.T)[1][pairs[:, 0]]
+    clusters = family if len(np.unique(family)) > 1 else makers
+
+    def both(weights: IntArray) -> FloatArray:
+        of_called = np.repeat(prompts, (weights * hit).astype(np.int64))
+        median = float(np.median(of_called)) if len(of_called) else np.nan
+        return np.array([(weights * hit).sum() / max(weights.sum(), 1), median])
+
+    made = bootstrap.interval(both, clusters, rng=rng, resamples=resamples)
+    share, median = ([round(float(v[k]), 4) for v in (made.estimate, made.low, made.high)] for k in range(2))
+    by_12 = float(np.mean(hit * (prompts <= 12)))
+    return {
+        "pairs": len(pairs),
+        "called": share,
+        "called_by_12_prompts": round(by_12, 4),
+        "median_prompts_of_called": median if hit.any() else None,
+        "median_prompts": float(np.median(prompts)),
+    }
+
+
 def report(world: World, compared: Compared, rng: np.random.Generator, resamples: int) -> dict[str, Any]:
     """All figures at one number of prompts."""
     p, n = p_matrix(world, compared)
@@ -216,8 +274,9 @@ def main(say: Callable[[str], None] = print) -> None:
         compared = compare(read, prompts, np.random.default_rng(1))
         seconds = time.process_time() - start
         runs.append({**report(world, compared, np.random.default_rng(2), resamples), "compare_cpu_s": seconds})
+    turns = in_turn(world, read, max(20, int(200 * asked.scale)), np.random.default_rng(3), resamples)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    made = {"models": len(read.models), "read_cpu_s": read_s, "peak_gib": peak, "runs": runs}
+    made = {"models": len(read.models), "read_cpu_s": read_s, "peak_gib": peak, "runs": runs, "in_turn": turns}
     asked.out.write_text(json.dumps(made, indent=1) + "\n")
     say(asked.out.read_text()[:-1])
 

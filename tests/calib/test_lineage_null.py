@@ -141,3 +141,28 @@ def test_what_takes_prompts_for_units_accuses_innocents() -> None:
         by_model += bool(judged([(a, b)], scores, length, maker)[0][0] <= alpha)
     assert by_prompt > allowed(worlds, alpha)
     assert by_model <= allowed(worlds, alpha)
+
+
+def test_looking_often_accuses_no_more_innocents() -> None:
+    """At any time: the highest score so far against the highest that null pairs ever reach.
+
+    The forbidden way is to rank each look's score among the same look's: one of many is low by chance.
+    """
+    rng, alpha, looks, worlds = np.random.default_rng(12), 0.1, 12, 500
+    at_any_time = at_each_look = 0
+    for _ in range(worlds):
+        style, log_length, maker = world(rng)
+        base, length = matrices(style, log_length)
+        noise = rng.normal(size=(looks, len(maker), len(maker)))
+        path = base + 3 * (noise + noise.transpose(0, 2, 1))
+        pair = pairs_of(rng, maker, 1)
+        highest = np.fmax.accumulate(path, axis=0)
+        apart, known = np.eye(len(maker), dtype=np.bool_), np.ones(len(maker), dtype=np.bool_)
+        null = null_pairs(highest[-1], length, same(maker), maker, apart, known)
+        p = p_values(pair, highest, length, null, same(maker), apart)[0][0]
+        assert (np.diff(p) <= 0).all()
+        at_any_time += bool(p[-1] <= alpha)
+        at_each_look += any(judged(pair, one, length, maker)[0][0] <= alpha for one in path)
+    assert at_any_time <= allowed(worlds, alpha)
+    assert at_any_time >= binom.ppf(1e-4, worlds, alpha / 5)
+    assert at_each_look > allowed(worlds, alpha)

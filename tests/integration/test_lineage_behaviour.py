@@ -151,6 +151,35 @@ def test_younger_candidates_join_the_null(world: World) -> None:
     assert before < int(world.found()[0]["n_null"]) <= before + 3
 
 
+def test_prompt_by_prompt(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run([("m05", "child"), ("m07", "m08")], *ALPHA, "--sequential", "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["looks"] == [4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40]
+    assert sorted(said["order"]) == sorted(f"q{p}" for p in range(PROMPTS))
+    child, stranger = world.found()
+    assert list(child)[-1] == "prompts"
+    assert (child["verdict"], stranger["verdict"]) == ("related", "none of the candidates")
+    assert int(child["prompts"]) < PROMPTS
+    assert int(stranger["prompts"]) < PROMPTS
+    evidence = said["pairs"][0]["evidence"]
+    assert evidence["anytime"] is True
+    assert (evidence["params"]["prompts"], evidence["params"]["p"]) == (int(child["prompts"]), said["pairs"][0]["p"])
+
+
+def test_a_suspect_asked_only_in_part(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those in the order given are enough; the order does not hang on what the suspect says."""
+    world.run([("m05", "child")], *ALPHA, "--sequential", "--json")
+    whole = json.loads(capsys.readouterr().out)
+    used = int(world.found()[0]["prompts"])
+    asked = set(whole["order"][:used])
+    rows = [row for row in world.rows() if row[1] != "child" or row[0] in asked]
+    world.said.pop("child")
+    assert world.run([("m05", "child")], *ALPHA, "--sequential", "--json", rows=rows) == 1
+    part = json.loads(capsys.readouterr().out)
+    assert set(part["order"][:used]) == asked
+    assert int(world.found()[0]["prompts"]) == used
+
+
 UNFIT = {
     "refusals": ["I am sorry, but I cannot help with that request. " * 4] * PROMPTS,
     "empty": [""] * PROMPTS,

@@ -51,3 +51,9 @@ def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
             *("pairs_unrelated", "pairs_same_foundation", "pairs_impossible"),
             *("open_set_of_1", "open_set_of_5"),
         }
+    turns = figures["in_turn"]
+    assert turns["looks"] == [4, 5, 6, 8, 10, 12, 15, 18, 20]
+    for how in ("as_it_is", "bases_ignored"):
+        child = turns[how]["parent-child"]
+        assert (child["pairs"], child["median_prompts"]) == (1, 20.0)  # twelve strangers cannot make 1 %
+        assert turns[how]["unrelated"]["called"][0] == 0
