@@ -20,7 +20,9 @@ NULL = (
     "the suspect was not made from the candidate, from its outputs, or with it from a common fine-tuned model: the "
     "pair is exchangeable with pairs of unrelated models that are as alike in length"
 )
-NO_BASE = "the two are, or may be, of one base, and the population has too few unrelated pairs of one base"
+NO_NULL = (
+    "the population has no unrelated pairs to rank it among: as alike in length, and of one base if the two may be"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ def _judged(
     evidence = None if p is None else _evidence(compared, code, pair, look, p, n_null, tuple(inputs))
     if verdict == "cannot tell" and not reason:
         floor = f"no p-value below the floor 1/{n_null + 1:,} is possible, too high for this suspect's candidates"
-        reason = floor if n_null else NO_BASE
+        reason = floor if n_null else NO_NULL
     return Judged(
         candidate=pair[0],
         suspect=pair[1],

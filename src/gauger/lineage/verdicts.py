@@ -26,7 +26,7 @@ def verdicts(
     ``related``: rejected by Holm over the suspect's candidates, or, ``per_pair``, at alpha each.
     ``none of the candidates``: all were judged and none is rejected, which is no proof of innocence.
     ``not shown``: not rejected, while another candidate is, or could not be judged.
-    ``cannot tell``: not judged, or the null population is too small for any p-value to be rejected.
+    ``cannot tell``: not judged, or not rejected where the null population is too small for it to be.
 
     Null: as ``calibration.p_values``, for each candidate of a suspect.
     Guarantee: P(a suspect is called related to a candidate that it is not related to) <= alpha, for each suspect;
@@ -38,13 +38,13 @@ def verdicts(
     for k, name in enumerate(suspects):
         of.setdefault(name, []).append(k)
     for rows in of.values():
-        judged = [k for k in rows if p[k] is not None]
+        judged = [k for k in rows if p[k] is not None and n_null[k]]
         tests = 1 if per_pair else len(judged)
-        if not judged or max(conformal.floor(n_null[k]) for k in judged) * tests > alpha:
-            continue
+        able = {k for k in judged if conformal.floor(n_null[k]) * tests <= alpha}
         found = np.array([p[k] for k in judged], dtype=np.float64)
         rejected = found <= alpha if per_pair else holm(found, alpha).mask
-        none = len(judged) == len(rows) and not rejected.any()
+        none = len(able) == len(rows) and not rejected.any()
         for k, hit in zip(judged, rejected, strict=True):
-            said[k] = "related" if hit else "none of the candidates" if none else "not shown"
+            if hit or k in able:
+                said[k] = "related" if hit else "none of the candidates" if none else "not shown"
     return said
