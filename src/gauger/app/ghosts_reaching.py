@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from gauger.edge.suspects.pace import Pace
 from gauger.edge.suspects.prompts import Prompt
 from gauger.edge.suspects.responses import Responses
 from gauger.errors import ConfigError, ExchangeError, UnsupportedError
-from gauger.model import canonical_json
 
 LOCAL_FIELDS = {"top_k"}
 
@@ -64,35 +63,28 @@ def speaking(way: Way, pace: Pace, questions: Sequence[Question]) -> Iterator[tu
     Raises:
         ConfigError: an address or settings that cannot be asked. And what the model's own file raises.
     """
-    weights = ""
-    with ExitStack() as open_ones:
-        if way.endpoint is not None:
-            connected = dict[bytes, Endpoint]()
+    with ExitStack() as stack:
+        answer, weights = _answerer(way, pace, questions, stack)
+        yield _placed(lambda index: answer(questions[index]), len(questions)), weights
 
-            def ask(index: int) -> Answer:
-                settings = by_endpoint(way, questions[index])
-                name = canonical_json(settings.more | {"": [settings.model, settings.temperature, settings.top_p]})
-                name += b"%d" % settings.max_tokens
-                if name not in connected:
-                    connected[name] = open_ones.enter_context(connect(way, settings, pace))
-                return connected[name].ask(questions[index].prompt)
 
-        elif way.weights is not None:
-            # Fresh chance at each start: one that is taken up again must not draw what it drew before.
-            local = LocalSuspect(way.weights, seed=secrets.randbits(62))
-            weights = local.weights_digest
+def _answerer(
+    way: Way, pace: Pace, questions: Sequence[Question], stack: ExitStack
+) -> tuple[Callable[[Question], Answer], str]:
+    if way.endpoint is not None:
+        client = stack.enter_context(connect(way, by_endpoint(way, questions[0]), pace))
+        return lambda question: client.ask(question.prompt, by_endpoint(way, question)), ""
+    if way.weights is None:
+        file = Responses(way.responses or "", [question.prompt for question in questions])
+        return lambda question: file.ask(question.prompt), ""
+    # Fresh chance at each start: one that is taken up again must not draw what it drew before.
+    local = LocalSuspect(way.weights, seed=secrets.randbits(62))
 
-            def ask(index: int) -> Answer:
-                pace.turn()
-                return local.ask(questions[index].prompt, local_sampling(way, questions[index]))
+    def answer(question: Question) -> Answer:
+        pace.turn()
+        return local.ask(question.prompt, local_sampling(way, question))
 
-        else:
-            file = Responses(way.responses or "", [q.prompt for q in questions])
-
-            def ask(index: int) -> Answer:
-                return file.ask(questions[index].prompt)
-
-        yield _placed(ask, len(questions)), weights
+    return answer, local.weights_digest
 
 
 def by_endpoint(way: Way, question: Question) -> ByEndpoint:
@@ -134,18 +126,8 @@ def local_sampling(way: Way, question: Question) -> Sampling:
 def copies(question: Question, n: int) -> list[Question]:
     """The same question n times, under the names ``ID#1`` and so on, by which a file of responses knows them."""
     prompt = question.prompt
-    named = [Prompt(id=f"{prompt.id}#{at}", messages=prompt.messages) for at in range(1, n + 1)]
-    return [
-        Question(
-            prompt=name,
-            model=question.model,
-            temperature=question.temperature,
-            top_p=question.top_p,
-            max_tokens=question.max_tokens,
-            more=question.more,
-        )
-        for name in named
-    ]
+    names = [f"{prompt.id}#{at}" for at in range(1, n + 1)]
+    return [replace(question, prompt=Prompt(id=name, messages=prompt.messages)) for name in names]
 
 
 def text_of(answer: Answer, index: int) -> str:

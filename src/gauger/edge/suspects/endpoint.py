@@ -63,13 +63,13 @@ class Endpoint:
         headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {key}"} if key else {})}
         self._client = httpx.Client(headers=headers, timeout=timeout_s, follow_redirects=False)
 
-    def ask(self, prompt: Prompt) -> Answer:
-        """Its answer.
+    def ask(self, prompt: Prompt, settings: ByEndpoint | None = None) -> Answer:
+        """Its answer; ``settings`` of one request stand in for those that it was made with, but for the address.
 
         Raises:
             ExchangeError: none after all attempts, or a refusal that time will not heal.
         """
-        data = self._answered("/chat/completions", _body(self._settings, prompt))
+        data = self._answered("/chat/completions", _body(settings or self._settings, prompt))
         return Text("" if data is None else _content(data))
 
     def read(self, before: str, text: str) -> Predicted:

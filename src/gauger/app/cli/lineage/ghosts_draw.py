@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from gauger.app.cli.asking_options import ApiKeyEnv, AsJson, PerMinute, SkipRefused, Timeout
 from gauger.app.cli.lineage.ghosts_options import (
-    ApiKeyEnv,
-    AsJson,
     AskModel,
     Folder,
-    PerMinute,
     Plain,
     Reposts,
     Request,
     ResponsesFile,
-    SkipRefused,
-    Timeout,
     Url,
     Weights,
     pace,

@@ -15,25 +15,16 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="That `ghosts pla
 Url = Annotated[str | None, typer.Option("--endpoint", metavar="URL", help="OpenAI-compatible: https://host/v1.")]
 AskModel = Annotated[str | None, typer.Option(metavar="NAME", help="What the endpoint calls the model.")]
 Request = Annotated[str, typer.Option(metavar="JSON", help="Further fields of each request; null leaves one out.")]
-ApiKeyEnv = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Environment variable that holds the endpoint's key.")
-]
 Weights = Annotated[str | None, typer.Option(metavar="DIR", help="The model in a folder of this machine.")]
 ResponsesFile = Annotated[
     str | None,
     typer.Option("--responses", metavar="FILE", help='Ready answers: {"id": "EXCHANGE#1", "text": "..."}, then #2 ...'),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="A local model: without its chat template.")]
-PerMinute = Annotated[float, typer.Option("--requests-per-minute", help="At most so many, retries among them.")]
-Timeout = Annotated[float, typer.Option(min=1, max=3600, help="Seconds for one response.")]
-SkipRefused = Annotated[
-    bool, typer.Option("--skip-refused", help="Take status 400, 413 and 422 for an empty answer, not an error.")
-]
 Reposts = Annotated[
     str | None,
     typer.Option(metavar="FILE", help='Texts seen in public: {"text": "..."}; exchanges with an answer in one go.'),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def pace(per_minute: float) -> Pace:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gauger.app.cli.lineage.ghosts_options import AsJson
+from gauger.app.cli.asking_options import AsJson
 from gauger.app.cli.output import say
 from gauger.app.ghosts_choosing import Choice, Wish, choose, read_accounts, read_defaults
 from gauger.edge.keyring import master_from_env

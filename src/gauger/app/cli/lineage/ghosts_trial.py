@@ -10,18 +10,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from gauger.app.cli.asking_options import ApiKeyEnv, AsJson, PerMinute, SkipRefused, Timeout
 from gauger.app.cli.lineage.ghosts_options import (
-    ApiKeyEnv,
-    AsJson,
     AskModel,
     Folder,
-    PerMinute,
     Plain,
     Reposts,
     Request,
     ResponsesFile,
-    SkipRefused,
-    Timeout,
     Url,
     Weights,
     pace,

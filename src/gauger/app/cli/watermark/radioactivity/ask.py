@@ -7,21 +7,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from gauger.app.asking import ask_until
+from gauger.app.cli.asking_options import ApiKeyEnv, AsJson, PerMinute, SkipRefused, Timeout
 from gauger.app.cli.output import say
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
-    ApiKeyEnv,
-    AsJson,
     Digest,
-    PerMinute,
     PlanFile,
     Prompts,
     Reference,
     ResponsesFile,
     Seed,
     ServedOutputs,
-    SkipRefused,
-    Timeout,
     Weights,
 )
 from gauger.app.reaching import Way, reached

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gauger.app.asking import Trial, closed_trial, follow, opened_trial
+from gauger.app.cli.asking_options import AsJson
 from gauger.app.cli.output import Output
 from gauger.app.cli.watermark import evidence_table
 from gauger.app.cli.watermark.contexts import (
@@ -25,15 +26,7 @@ from gauger.app.cli.watermark.contexts import (
     chosen,
 )
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
-from gauger.app.cli.watermark.radioactivity.options import (
-    Answers,
-    AsJson,
-    Digest,
-    PlanFile,
-    Prompts,
-    ServedOutputs,
-    Unmarked,
-)
+from gauger.app.cli.watermark.radioactivity.options import Answers, Digest, PlanFile, Prompts, ServedOutputs, Unmarked
 from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_unmarked, read_windows
 from gauger.app.text import visible
 from gauger.edge.answers import read_answers

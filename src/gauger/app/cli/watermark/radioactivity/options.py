@@ -26,17 +26,8 @@ Digest = Annotated[str | None, typer.Option(help="The plan's digest as it was lo
 ResponsesFile = Annotated[
     str | None, typer.Option("--responses", metavar="FILE", help='Answers of others: {"id": "...", "text": "..."}.')
 ]
-ApiKeyEnv = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Environment variable that holds the endpoint's key.")
-]
 Weights = Annotated[str | None, typer.Option(help="The suspect in a folder of this machine, as for `mark`.")]
 Reference = Annotated[
     str | None, typer.Option(help="Open model: a folder with one that never saw our outputs, to compare with.")
 ]
-PerMinute = Annotated[float, typer.Option("--requests-per-minute", help="At most so many, retries among them.")]
-Timeout = Annotated[float, typer.Option(min=1, max=3600, help="Seconds for one response.")]
-SkipRefused = Annotated[
-    bool, typer.Option("--skip-refused", help="Take status 400, 413 and 422 for an empty answer, not an error.")
-]
 Seed = Annotated[int, typer.Option(min=0, help="Of what chance decides here: waits, and a local suspect's answers.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

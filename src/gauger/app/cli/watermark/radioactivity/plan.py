@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.asking_options import AsJson
 from gauger.app.cli.watermark.contexts import (
     Contexts,
     Epoch,
@@ -22,14 +23,7 @@ from gauger.app.cli.watermark.contexts import (
     common_scheme,
 )
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, PassphraseEnv, PassphraseFd, read_master
-from gauger.app.cli.watermark.radioactivity.options import (
-    AsJson,
-    Prompts,
-    Reference,
-    ServedOutputs,
-    Unmarked,
-    Weights,
-)
+from gauger.app.cli.watermark.radioactivity.options import Prompts, Reference, ServedOutputs, Unmarked, Weights
 from gauger.app.planning import Wish, closed_questions, committed_root, open_questions
 from gauger.edge.plans import write_plan
 from gauger.errors import ConfigError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gauger.app.asking import ask_until, follow
+from gauger.app.cli.asking_options import ApiKeyEnv, AsJson, PerMinute, SkipRefused, Timeout
 from gauger.app.cli.output import say
 from gauger.app.cli.watermark.contexts import (
     Contexts,
@@ -20,18 +21,13 @@ from gauger.app.cli.watermark.radioactivity.ask import reach
 from gauger.app.cli.watermark.radioactivity.judge import Materials, keys_of, show, trial_of
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
-    ApiKeyEnv,
-    AsJson,
     Digest,
-    PerMinute,
     PlanFile,
     Prompts,
     Reference,
     ResponsesFile,
     Seed,
     ServedOutputs,
-    SkipRefused,
-    Timeout,
     Unmarked,
     Weights,
 )
