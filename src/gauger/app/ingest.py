@@ -73,11 +73,17 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
     before = Counter(read)
     held: list[pa.RecordBatch] = []
     asked: deque[tuple[Future[pa.RecordBatch], Position]] = deque()
+    written: list[Future[None]] = []  # the part that is being written, while the next one is sketched
 
     def flush() -> None:
-        spool.append(held, positions, read)
+        settle()
+        written.append(writer.submit(spool.append, held.copy(), dict(positions), Counter(read)))
         held.clear()
-        progress(f"{spool.progress.rows:,} exchanges read")
+
+    def settle() -> None:
+        while written:
+            written.pop().result()
+            progress(f"{spool.progress.rows:,} exchanges read")
 
     def take() -> None:
         sketched, position = asked.popleft()
@@ -86,7 +92,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
         read[position.source] += held[-1].num_rows
         read[SKEWED + position.source] = before[SKEWED + position.source] + position.skewed
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as writer:
         for batch, position in reading:
             asked.append((pool.submit(sketch, batch, weights, bias), position))
             if len(asked) > 2 * THREADS:
@@ -96,6 +102,7 @@ def _sketch_all(reading: Reading, spool: Spool, progress: Progress) -> None:
         while asked:
             take()
         flush()
+        settle()
 
 
 def _fingerprint(options: ScanOptions) -> str:
