@@ -17,6 +17,10 @@ import numpy as np
 import pytest
 
 from gauger.app import cli
+from gauger.edge.plans import ByEndpoint
+from gauger.edge.suspects.endpoint import Endpoint
+from gauger.edge.suspects.pace import Pace
+from gauger.errors import ExchangeError
 
 pytest.importorskip("httpx", reason="pip install 'gauger[ask]'")
 
@@ -170,7 +174,8 @@ def test_twins_are_drawn_at_the_logged_settings_and_hidden_among_them(gauger, se
         columns.append(shown["answers"].index(released[shown["id"]]))
         assert openings[shown["id"]]["released"] == columns[-1]
     assert len(set(columns)) == 5
-    assert [o["account"] for o in rows_of("opening.jsonl")] != sorted(o["account"] for o in rows_of("opening.jsonl"))
+    owners = [o["account"] for o in rows_of("opening.jsonl")]
+    assert owners != sorted(owners)  # by their coins: the first of them stand for all
     for name in ("opening.jsonl", "twins.jsonl", "drawn.jsonl", "exchanges.jsonl", "left-out.csv"):
         assert Path("g", name).stat().st_mode & 0o77 == 0
     public = Path("g/seal.json").read_text()
@@ -253,6 +258,22 @@ def test_log_probabilities_of_an_endpoint(gauger, server) -> None:
         "test", "g", "--out", "u", "--subject", "s", "--endpoint", server.url, "--ask-model", "m", *more
     )
     assert (code, "tells no log-probabilities" in err, "exchange 1 of 60" in err) == (3, True, True)
+
+
+def test_of_an_echo_only_the_answer_is_read(server) -> None:
+    settings = ByEndpoint(url=server.url, model="m", temperature=1, top_p=1, max_tokens=1, more={"max_tokens": 1})
+    pace, rng = Pace(1e6, clock=lambda: 0, sleep=lambda _: None), np.random.default_rng(1)
+    with Endpoint(settings, key="", pace=pace, rng=rng) as client:
+        server.reads = lambda text: [None, *(-1.0 * k for k in range(1, len(text.split())))]
+        assert client.read("say x |", " w1 w2 w3").arrays()[1].ravel().tolist() == [-3, -4, -5]
+        assert client.read("say x | ", "w1 w2").arrays()[1].ravel().tolist() == [-4]  # " w1" began in the prompt
+        server.reads = lambda text: [None, -1e9, -0.5]
+        assert client.read("a", " b c").arrays()[1].ravel().tolist() == [-100, -0.5]
+        assert server.bodies[-1]["max_tokens"] == 1
+        for told in ([None, None, -1.0], [None, 0.5, -1.0], [None, -1.0], None):
+            server.reads = None if told is None else lambda text, told=told: told
+            with pytest.raises(ExchangeError, match="tells no log-probabilities"):
+                client.read("a", " b c")
 
 
 def test_what_gets_no_twins_is_told_with_its_reason(gauger, server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -77,7 +76,6 @@ def _sealed(
     kept = [(one, row) for one, row, why in zip(chosen, rows, reasons, strict=True) if not why]
     if not kept:
         raise InputError(f"no exchange is left to seal: {counts}", source=str(folder))
-    random.SystemRandom().shuffle(kept)
     made = [_shuffled(one, row) for one, row in kept]
     shown = [_shown(one, twins) for (one, _), (twins, _) in zip(kept, made, strict=True)]
     openings = [opening for _, opening in made]
