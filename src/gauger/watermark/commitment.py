@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gauger.errors import ConfigError, VerifyError
 from gauger import merkle
+from gauger.errors import ConfigError, VerifyError
 from gauger.watermark.keys import Key
 
 SCHEMA = "gauger/key-commitment/1"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from gauger import merkle
 from gauger.errors import ConfigError, VerifyError
 from gauger.model import canonical_json
-from gauger import merkle
 from gauger.watermark.commitment import Commitment, Proof, commit, verify_key
 from gauger.watermark.keys import Key, KeyContext, derive
 
