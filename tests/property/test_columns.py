@@ -241,7 +241,7 @@ def same(data: bytes, first: int = 1, source: str = "a log") -> None:
     assert fast.tally == slow.tally
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lines=st.lists(LINES, max_size=6), first=st.sampled_from([1, 7]), end=st.booleans())
 @example(
     lines=[b'{"startTime":1.75e9,"user":"u","messages":[' + b",".join([b'{"role":"user"}'] * 200) + b"]}"],
@@ -254,7 +254,7 @@ def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int, end
     same(b"\n".join(lines) + b"\n" * end, first)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(written=ISO)
 @example(written="2024-02-29 23:59:60")
 @example(written="2100-01-01T00:00:00.000000+00:01")

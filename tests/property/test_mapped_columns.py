@@ -112,7 +112,7 @@ def same(mapping: FieldMap, data: bytes) -> None:
     assert fast.tally == slow.tally
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mapping=MAPPINGS, lines=st.lists(LINE, max_size=6))
 def test_columns_are_what_line_by_line_gives(mapping: FieldMap, lines: list[str]) -> None:
     same(mapping, "\n".join(lines).encode())

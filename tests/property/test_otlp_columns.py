@@ -261,7 +261,7 @@ def same(data: bytes, first: int = 1) -> None:
     assert fast.tally == slow.tally
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(lines=st.lists(LINES, max_size=4), first=st.sampled_from([1, 7]))
 def test_columns_are_what_line_by_line_gives(lines: list[bytes], first: int) -> None:
     same(b"\n".join(lines), first)
