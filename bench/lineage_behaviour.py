@@ -205,6 +205,7 @@ def in_turn(world: World, read: Responses, prompts: int, rng: np.random.Generato
     pairs = [(read.models[i], read.models[j]) for i, j in places]
     apart = [replace(o, base=f"{o.base} of {o.maker or o.name}") for o in world.origins]
     masks = {**world.kind, "unrelated": world.null, "same_foundation": world.foundation, "impossible": world.impossible}
+    said["family_left_out"] = family_left_out(world, read, prompts)
     called, used, known = by_score(world, compared)
     said["by_score"] = {
         kind: shares_in_turn(mask & known, called, used, world.maker, rng, resamples) for kind, mask in masks.items()
@@ -222,6 +223,21 @@ def in_turn(world: World, read: Responses, prompts: int, rng: np.random.Generato
             for kind, mask in masks.items()
         }
     return said
+
+
+def family_left_out(world: World, read: Responses, prompts: int) -> dict[str, Any]:
+    """Parents and children by the score: their family teaches neither the order nor how far means are drawn in."""
+    mask = world.kind["parent-child"]
+    places = np.argwhere(mask)
+    family = connected_components(mask | mask.T)[1][places[:, 0]]
+    used: list[float] = []
+    for one in np.unique(family):
+        inside = places[family == one]
+        pairs = [(read.models[i], read.models[j]) for a, b in inside for i, j in ((a, b), (b, a))]
+        called, after, known = by_score(world, compare_in_turn(read, prompts, np.random.default_rng(1), pairs))
+        used += [after[a, b] if called[a, b] else np.inf for a, b in inside if known[a, b]]
+    called_after = sorted(n for n in used if np.isfinite(n))
+    return {"pairs": len(used), "called": len(called_after), "prompts_of_called": called_after}
 
 
 def by_score(world: World, compared: Compared) -> tuple[FloatArray, FloatArray, BoolArray]:

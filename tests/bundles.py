@@ -87,13 +87,14 @@ class World:
         self.case = Case(id=self.case.id, entries=(*self.case.entries, entry))
         return digest(entry)
 
-    def checkpoint(self, *witnesses: str) -> None:
+    def checkpoint(self, *witnesses: str, later: timedelta = timedelta(0)) -> None:
+        """later: how long the witnesses let it lie."""
         origin = VerifierKey(name=ORIGIN, kind=LOG, public=public(self.log_key))
         point = next_checkpoint(self.log, ORIGIN)
         text = signed(point, origin, key(self.log_key).sign)
         for name in witnesses:
             witness = VerifierKey(name=name, kind=WITNESS, public=public(name))
-            line = cosignature(point, witness, key(name).sign, int(self.time.timestamp()))
+            line = cosignature(point, witness, key(name).sign, int((self.time + later).timestamp()))
             text = with_cosignature(text, line)
         self.witnesses = tuple(dict.fromkeys((*self.witnesses, *witnesses)))
         self.checkpoints.append(text)

@@ -11,6 +11,7 @@ from scipy.stats import binom
 
 from gauger.watermark.foreign import Reader, read
 from gauger.watermark.foreign.kgw import HfKgw, MarkllmKgw
+from gauger.watermark.foreign.shifts import log_tail
 from gauger.watermark.foreign.synthid import HfSynthId
 from gauger.watermark.foreign.vllm_gumbel import VllmGumbel
 
@@ -66,6 +67,45 @@ def test_scoring_everything_would_raise_them(name: str) -> None:
         at = np.arange(reader.h, len(tokens))
         alarms += float(reader.log_p(reader.sums(tokens, at))) <= math.log(1e-2)
     assert alarms > 2 * binom.isf(1e-6, 300, 1e-2)
+
+
+def test_text_written_against_the_table_is_found_no_oftener_than_stated() -> None:
+    """The table is public and the hash linear: here all shifts that the table's strongest wave lifts, without a key."""
+    reader = HfSynthId(ngram_len=2, keys=(0,), table_size=1024)
+    tokens = np.stack([np.zeros(1024, np.uint32), np.arange(1024, dtype=np.uint32)], 1).ravel()
+    at = np.arange(1, len(tokens), 2)
+    coins = reader.flags(tokens, at)[:, 0].astype(float)
+    wave = np.fft.rfft(coins)
+    wave[np.abs(wave) < np.sort(np.abs(wave[1:]))[-1]] = 0
+    wave[0] = 0
+    lifted = np.fft.irfft(wave, 1024) > 0
+    text = tokens.reshape(-1, 2)[lifted].tolist()
+    rng, log_p, log_e, naive = np.random.default_rng(5), [], [], []
+    for _ in range(400):
+        keyed = HfSynthId(ngram_len=2, keys=tuple(rng.integers(0, 2**40, 30).tolist()), table_size=1024)
+        said = read(keyed, text, subject="x")
+        log_p.append(float(said.params["log_p"]))
+        log_e.append(said.log_e)
+        naive.append(float(keyed.log_p(keyed.sums(tokens, at[lifted]))))
+    for alpha in (1e-1, 1e-2, 1e-3):
+        bound = binom.isf(1e-6, 400, alpha)
+        assert sum(p <= math.log(alpha) for p in log_p) <= bound
+        assert sum(e >= -math.log(alpha) for e in log_e) <= bound
+    assert sum(p <= math.log(1e-2) for p in naive) > 2 * binom.isf(1e-6, 400, 1e-2)  # so that it can fail
+
+
+def test_the_tail_over_shifts_is_the_convolutions() -> None:
+    rng = np.random.default_rng(2)
+    counts = rng.binomial(40, 0.5, 64)
+    exact = np.bincount(counts - counts.min()) / 64
+    total = np.ones(1)
+    for _ in range(5):
+        total = np.convolve(total, exact)
+    for least in range(5 * counts.min(), 5 * counts.max() + 1):
+        tail = total[least - 5 * counts.min() :].sum()
+        assert log_tail(counts, 5, least) == pytest.approx(math.log(tail), abs=1e-6)
+    assert log_tail(counts, 5, 5 * counts.max() + 1) < -20
+    assert log_tail(np.full(9, 7), 3, 21) == 0
 
 
 def test_a_tables_own_share_is_the_null() -> None:

@@ -98,7 +98,10 @@ def test_false_alarms_are_as_many_as_promised(corpus: str, scheme: Scheme) -> No
         assert counts["p", 1e-2] >= binom.ppf(1e-6, KEYS, 1e-2)
 
 
-@pytest.mark.parametrize("scheme", [Gumbel(), Tournament(layers=8), Greenlist(h=1)], ids=repr)
+SLOW = [pytest.param(scheme, marks=pytest.mark.slow) for scheme in (Tournament(layers=8), Greenlist(h=1))]
+
+
+@pytest.mark.parametrize("scheme", [Gumbel(), *SLOW], ids=repr)
 @pytest.mark.parametrize("corpus", ["templates", "code"])
 def test_they_are_many_more_if_repeats_are_scored(corpus: str, scheme: Scheme) -> None:
     counts = alarms(everything(CORPORA[corpus], scheme.h), scheme, 53)

@@ -35,9 +35,9 @@ def filled(store: Store, case: str = "C-1") -> None:
     store.append(case, "plan", plan, author="mira", time=PAST)
 
 
-def judged(store: Store, case: str = "C-1", n: int = 1) -> None:
+def judged(store: Store, case: str = "C-1", n: int = 1, time: datetime = PAST) -> None:
     rows = [("evidence", evidence_body(evidence(k))) for k in range(n)]
-    store.append_all(case, rows, author="mira", time=PAST)
+    store.append_all(case, rows, author="mira", time=time)
 
 
 @pytest.fixture
@@ -155,15 +155,15 @@ def test_a_plan_that_was_stamped_and_cosigned(tmp_path: Path, capsys: pytest.Cap
         line = cosignature(point, watch.public, watch.sign, int(PAST.timestamp()))
         store.keep_checkpoint(with_cosignature(text, line), size=point.size)
         filled(store, "C-2")  # the log is everybody's
-        judged(store)
-        now = datetime.now(UTC)  # noqa: TID251
+        now = datetime.now(UTC) + timedelta(seconds=2)  # noqa: TID251 - what was measured came after the stamp
+        judged(store, time=now)
         for witnesses in ((), (watch.public,)):
             data = export(store, "C-1", mine, time=lambda: now, witnesses=witnesses, authorities=[url])
             keys = [Trusted(public=mine.public.public), *(Trusted(public=w.public, witness=True) for w in witnesses)]
             found = verify(data, keys, now, [authority.root])
             who = "witness watch.example.org" if witnesses else "time-stamping authority"
             assert any("its plan (entry 0) was in the log by" in c and who in c for c in found.proven)
-            assert sum("whom you trust" in claim for claim in found.proven) == 3 + len(witnesses)
+            assert sum(" there at " in claim for claim in found.proven) == 3 + len(witnesses)
     (tmp_path / "b").write_bytes(data)
     words = ["--key", "log.pub", "--key", "watch.pub", "--tsa-root", "root.pem"]
     words = [str(tmp_path / word) if "." in word and word[0] != "-" else word for word in words]

@@ -463,6 +463,22 @@ def test_a_draft_to_which_somebody_objects_waits_and_may_then_go(room: Path, run
     assert run("send", path.name)[0] == 0
 
 
+def test_the_same_words_against_another_notice_or_after_a_decision_are_heard_anew(room: Path, run: Any) -> None:
+    path = drafted(room)
+    drafted(room, name="n-2")
+    (room / "said.json").write_text(json.dumps({"received": "2026-03-02", "who": "other", "what": "No."}))
+    waiting = []
+    for name in ("n-1", "n-2", "n-2"):
+        assert run("objection", CASE, name, "mistaken-identity", "--fields", "said.json")[0] == 0
+        waiting.append(len(json.loads(run("track", "--json")[1])["objections"]))
+    assert waiting == [1, 2, 2]
+    for objection in json.loads(run("track", "--json")[1])["objections"]:
+        assert run("decide", CASE, objection["digest"], "wrong", "--why", "x", "--author", "ruth")[0] == 0
+    assert run("objection", CASE, "n-1", "mistaken-identity", "--fields", "said.json")[0] == 0
+    code, _, err = run("send", path.name)
+    assert (code, "on hold" in err) == (2, True)
+
+
 def test_nothing_is_drafted_over_an_attempt_of_unknown_end(room: Path, run: Any) -> None:
     path = drafted(room)
     with open_store("cases.db") as store:

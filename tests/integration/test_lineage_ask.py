@@ -95,7 +95,7 @@ def test_from_probes_to_a_verdict(gauger, server, other) -> None:
     assert first == [plan]  # it was there before the first question
     assert err.splitlines()[0] == f"gauger: plan {said['plan']}"
     assert ask(gauger, "rust", other, "--requests-per-minute", "2400")[1]["models"] == 2
-    assert np.diff(other.at).min() > 60 / 2400 / 2
+    assert np.median(np.diff(other.at)) > 0.8 * 60 / 2400  # single ones arrive late, and the next soon after
     assert other.bodies[0]["model"] == "rust"
     for k in range(4):
         rows = [{"id": id, "text": speaker(f"m{k}")(prompt)} for id, prompt in prompts().items()]

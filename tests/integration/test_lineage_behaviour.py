@@ -178,6 +178,60 @@ def test_the_order_is_known_before_the_suspect_is_asked(world: World, capsys: py
     assert int(world.found()[0]["prompts"]) <= 22
 
 
+def test_the_order_is_known_before_many_suspects_are_asked(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Most answers are the suspects': four models that are none are enough to learn from."""
+    world.said = {
+        name: text for name, text in world.said.items() if name in {*(f"m{k:02}" for k in range(12)), "child"}
+    }
+    suspects = [*(f"m{k:02}" for k in range(4, 12)), "child"]
+    orders = []
+    for count in (0, 22, PROMPTS):
+        asked = orders[0][:count] if orders else []
+        rows = [row for row in world.rows() if row[1] not in suspects[3:] or row[0] in asked]
+        world.run([("m00", name) for name in suspects], *ALPHA, "--sequential", "--json", rows=rows)
+        orders.append(json.loads(capsys.readouterr().out)["order"])
+    assert orders[0] == orders[1] == orders[2]
+
+
+def test_what_was_not_asked_clears_nobody(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def judged(count: int, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        rows = [row for row in world.rows() if row[1] not in {"m08", "child"} or row[0] in order[:count]]
+        world.run(pairs, *ALPHA, "--sequential", "--json", rows=rows)
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert not order or found["order"] == order
+        order[:] = found["order"]
+        return list(found["pairs"])
+
+    order: list[str] = []
+    pairs = [("m07", "m08"), ("m05", "child"), ("m06", "child")]
+    assert [row["prompts"] for row in judged(0, pairs)] == [0, 0, 0]
+    for count, prompts in ((4, 4), (7, 6), (11, 10)):
+        stranger, child, other = judged(count, pairs)
+        assert (stranger["verdict"], stranger["prompts"]) == ("cannot tell", prompts)
+        assert stranger["why"] == f"undecided after {prompts} prompts: go on"
+        assert child["prompts"] <= prompts
+        assert other["verdict"] == "cannot tell"
+    stranger, child, other = judged(PROMPTS, pairs)
+    assert (stranger["verdict"], child["verdict"], other["verdict"]) == (
+        "none of the candidates",
+        "related",
+        "not shown",
+    )
+    assert stranger["prompts"] >= 12
+    assert world.run([("m07", "m08")], "--prompts", "40", "--alpha", "0.001", "--sequential", "--json") == 0
+    assert "floor" in json.loads(capsys.readouterr().out)["pairs"][0]["why"]
+
+
+def test_answers_late_in_the_order_alone_cannot_be_judged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.run([("m07", "m08")], *ALPHA, "--sequential", "--json")
+    order = json.loads(capsys.readouterr().out)["order"]
+    rows = [row for row in world.rows() if row[1] != "m08" or row[0] in order[8:]]
+    assert world.run([("m07", "m08")], *ALPHA, "--sequential", "--json", rows=rows) == 0
+    said = json.loads(capsys.readouterr().out)["pairs"][0]
+    assert (said["verdict"], said["evidence"]) == ("cannot tell", None)
+    assert said["why"].endswith("the first 4 prompts in the order")
+
+
 UNFIT = {
     "refusals": ["I am sorry, but I cannot help with that request. " * 4] * PROMPTS,
     "empty": [""] * PROMPTS,
@@ -305,6 +359,33 @@ def test_pairs_and_tables_that_cannot_be_read(world: World, capsys: pytest.Captu
     world.origins = []
     assert world.run([("m05", "child")], *ALPHA) == 0
     assert world.found()[0]["verdict"] == "cannot tell"
+
+
+def test_a_name_does_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither in a spreadsheet nor on a terminal; JSON and other names are exact."""
+    formula, escape = '=HYPERLINK("http://x")', "\x1b[2Jchild"
+    world.said = {{"m05": formula, "child": escape}.get(name, name): text for name, text in world.said.items()}
+    world.origins = [({"m05": formula, "child": escape}.get(n, n), m, b) for n, m, b in world.origins]
+    assert world.run([(formula, escape), ("m07", formula)], *ALPHA) == 1
+    assert [(row["candidate"], row["suspect"]) for row in world.found()] == [
+        (f"'{formula}", escape),
+        ("m07", f"'{formula}"),
+    ]
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert f"{formula} -> ⟨U+001B⟩[2Jchild" in shown
+
+
+def test_people_read_why(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.said["empty"] = [""] * PROMPTS
+    pairs = [(f"m{k:02}", "empty") for k in range(12)]
+    assert world.run([*pairs, ("m07", "m08")], *ALPHA) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("-> empty: the suspect: 0 usable answers, and 20 are needed") == 10
+    assert "and 2 more, with --json" in shown
+    assert "Related says" not in shown
+    assert world.run([("m05", "child")], *ALPHA) == 1
+    assert "Related says" in capsys.readouterr().out
 
 
 def test_an_output_is_not_lost(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,7 @@ def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
     child = alone["runs"][0]["parent-child"]["unrelated"]["score"]
     assert (child["positives"], child["nulls"]) == (1, 154)  # of leaks either way round is a pair
     turns = figures["in_turn"]
+    assert turns["family_left_out"]["pairs"] == 1
     assert turns["looks"] == [4, 5, 6, 8, 10, 12, 15, 18, 20]
     for how in ("as_it_is", "bases_ignored"):
         child = turns[how]["parent-child"]

@@ -28,6 +28,8 @@ Gauger = Callable[..., tuple[int, str, str]]
 EACH, LENGTH = 30, 12
 FAST = ["--requests-per-minute", "1000000"]
 
+KILLS = [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+
 
 class Teacher:
     """Says twelve random words to each prompt, and others the next time."""
@@ -197,7 +199,7 @@ def test_twins_are_drawn_at_the_logged_settings_and_hidden_among_them(gauger, se
     assert drawn["seal"]["k"] == 4
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kind", KILLS)
 def test_killed_while_drawing_nothing_is_drawn_twice(gauger, server, killed_at, kind: signal.Signals) -> None:
     server.says = Teacher(2)
     plan(gauger)
@@ -211,7 +213,7 @@ def test_killed_while_drawing_nothing_is_drawn_twice(gauger, server, killed_at, 
     assert len(server.asked) == len(server.answered) + 1
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kind", KILLS)
 def test_killed_while_testing_it_goes_on_to_the_same_verdict(gauger, server, killed_at, kind: signal.Signals) -> None:
     sealed(gauger, server)
     server.says = Teacher(9)

@@ -87,13 +87,13 @@ def behaviour(*suspects: str, verdict: str = "related") -> dict[str, Any]:
         }
         for name in suspects
     ]
-    return {"schema": "gauger/lineage-behaviour/1", "pairs": rows}
+    return {"schema": "gauger/lineage-behaviour/1", "alpha": 0.1, "pairs": rows}
 
 
 def weights(suspect: str, verdict: str = "nothing found") -> dict[str, Any]:
     e = evidence("weights: mean of tests", 40.0, SHA[9], subject=f"ours -> {suspect}")
     more = {"verdict": verdict, "why": "order", "evidence": e, "scores": []}
-    return {"schema": "gauger/lineage-weights/1", "subject": f"ours -> {suspect}", **more}
+    return {"schema": "gauger/lineage-weights/1", "alpha": 1e-17, "subject": f"ours -> {suspect}", **more}
 
 
 def report(gauger: Gauger, *documents: Any, more: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
@@ -171,6 +171,37 @@ def test_marks_in_its_own_text(gauger) -> None:
 def test_what_does_not_belong_together_is_refused(gauger, documents: list[Any], words: str) -> None:
     code, said = report(gauger, *documents)
     assert (code, words in said["error"], said["error"].count("\n")) == (2, True, 1), said
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({**ghosts(9.0), "verdict": "learnt\x1b[31m"}, "is none of learnt, not shown, cannot tell"),
+        ({**canaries(9.0), "verdict": "LEARNT"}, "is none of learnt"),
+        (behaviour("x", verdict="guilty"), "is none of related"),
+        (weights("x", "related"), "is none of not independent"),
+        (ghosts(1.0, kind="calibrated"), "of kind calibrated, and this test gives exact"),
+        (canaries(1.0, kind="calibrated"), "this test gives exact"),
+        ({**weights("x"), "evidence": evidence("weights", 1.0, SHA[9], kind="calibrated")}, "this test gives exact"),
+        (json.loads(json.dumps(behaviour("x")).replace("calibrated", "exact")), "this test gives calibrated"),
+        ({**ghosts(-5.0), "verdict": "learnt"}, "does not reach the bound"),
+        ({**ghosts("-inf"), "verdict": "learnt"}, "does not reach the bound"),
+        ({**ghosts(6.0), "verdict": "learnt", "alpha": 1e-3}, "does not reach the bound"),
+        ({**canaries(0.0), "verdict": "learnt"}, "does not reach the bound"),
+        ({**behaviour("x"), "alpha": 0.05}, "does not reach the bound"),
+        ({**weights("x", "not independent"), "alpha": 1e-18}, "does not reach the bound"),
+        ({**weights("x", "not independent"), "evidence": None}, "does not reach the bound"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(gauger, document: dict[str, Any], words: str) -> None:
+    code, said = report(gauger, document)
+    assert (code, words in said["error"], "\x1b" in said["error"]) == (2, True, False), said
+
+
+def test_exact_tails_accuse_without_e(gauger) -> None:
+    said = {**canaries(-1.0), "verdict": "learnt"}
+    said["evidence"]["params"] = {"rule": "fixed", "log_p": -20.0}
+    assert report(gauger, said)[0] == 1
 
 
 def test_a_name_that_no_document_has(gauger) -> None:

@@ -7,10 +7,12 @@ installed (marker ``peers``); everywhere else they are written down from it, whi
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import math
 import re
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -140,11 +142,17 @@ def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
                 monkeypatch.setitem(sys.modules, ".".join(parts[:k]), ModuleType(".".join(parts[:k])))
         sys.modules[V1].LogitsProcessor, sys.modules[V1].MoveDirectionality = First, Direction  # type: ignore[attr-defined]
         sys.modules[V2].LogitsProcessor = Second  # type: ignore[attr-defined]
-    for name in ("vllm", "vllm_v2"):
-        monkeypatch.delitem(sys.modules, f"gauger.edge.marking.{name}", raising=False)
+    forget()
     yield made
-    for name in ("vllm", "vllm_v2"):
+    forget()
+
+
+def forget() -> None:
+    """The adapters were made of classes that are gone with their test."""
+    marking = importlib.import_module("gauger.edge.marking")
+    for name in ("vllm", "vllm_v2", "vllm_plugin"):
         sys.modules.pop(f"gauger.edge.marking.{name}", None)
+        vars(marking).pop(name, None)
 
 
 @dataclass
@@ -159,7 +167,9 @@ class Asked:
 
 TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 2
 CONFIG = SimpleNamespace(
-    model_config=SimpleNamespace(seed=0), speculative_config=None, scheduler_config=SimpleNamespace(max_num_seqs=8)
+    model_config=SimpleNamespace(seed=0, logits_processors=None),
+    speculative_config=None,
+    scheduler_config=SimpleNamespace(max_num_seqs=8, async_scheduling=False),
 )
 
 
@@ -184,9 +194,11 @@ def drawn(logits: Any, asked: Asked, generator: Any) -> int:
 class FirstRunner:
     """A persistent batch whose holes are filled from its end, like vLLM's ``InputBatch``."""
 
+    MARKING = "gauger.edge.marking.vllm"
+
     def __init__(self, host: Host) -> None:
         self._host, self._generator = host, torch.Generator().manual_seed(2)
-        self.processor = importlib.import_module("gauger.edge.marking.vllm").Marking(CONFIG, "cpu", False)
+        self.processor = importlib.import_module(self.MARKING).Marking(CONFIG, "cpu", False)
         self.rows: list[Asked] = []
 
     def change(
@@ -232,6 +244,7 @@ class FirstRunner:
 class SecondRunner:
     """Slots that are used again, rows in another order each step, tokens in buffers of the device."""
 
+    MARKING = "gauger.edge.marking.vllm_v2"
     SLOTS = 8
 
     def __init__(self, host: Host) -> None:
@@ -241,7 +254,7 @@ class SecondRunner:
             prompt_len=SimpleNamespace(np=np.zeros(self.SLOTS, np.int32)),
             prefill_len=SimpleNamespace(np=np.zeros(self.SLOTS, np.int32)),
         )
-        self.processor = importlib.import_module("gauger.edge.marking.vllm_v2").Marking(CONFIG, self.state)
+        self.processor = importlib.import_module(self.MARKING).Marking(CONFIG, self.state)
         self.slots: dict[int, Asked] = {}
         self._step = 0
 
@@ -283,6 +296,14 @@ class SecondRunner:
             if not thrown_away:
                 asked.written.append(token)
                 self._fill(slot)
+
+
+class FirstInstalled(FirstRunner):
+    MARKING = "gauger.edge.marking.vllm_plugin"
+
+
+class SecondInstalled(SecondRunner):
+    MARKING = "gauger.edge.marking.vllm_plugin"
 
 
 class OwnRunner:
@@ -387,7 +408,7 @@ def choice(answer: Asked, at: int, turn: Turn) -> tuple[int, bool]:
     return int(ids[after.argmax()]), after.max() == 1
 
 
-@RUNNERS
+@pytest.mark.parametrize("runner", [FirstRunner, SecondRunner, FirstInstalled, SecondInstalled])
 def test_every_answer_has_its_partys_key_through_all_moves(host: Host, runner: Any) -> None:
     engine = runner(host)
     one = asked(host, "account:1", temperature=0.9, top_p=0.9)
@@ -525,6 +546,7 @@ def test_the_how_tos_settings_and_classes_are_real(host: Host) -> None:
     assert msgspec.json.decode(settings, type=Settings).scheme == "gumbel"
     named = set(re.findall(r"gauger\.edge\.marking\.(\w+):(\w+)", page))
     assert named == {("vllm", "Marking"), ("vllm_v2", "Marking")}
+    named.add(("vllm_plugin", "Marking"))
     for module, name in named:
         assert callable(getattr(importlib.import_module(f"gauger.edge.marking.{module}"), name).apply)
     assert f'"{ARGUMENT}"' in page
@@ -534,6 +556,57 @@ def test_drafts_are_refused(host: Host) -> None:
     config = SimpleNamespace(model_config=CONFIG.model_config, speculative_config=object())
     with pytest.raises(ConfigError, match="speculative"):
         importlib.import_module("gauger.edge.marking.vllm_v2").Marking(config, None)
+
+
+def test_an_installed_processor_refuses_a_first_runner_that_schedules_ahead(host: Host) -> None:
+    ahead = SimpleNamespace(async_scheduling=True)
+    plugin = importlib.import_module("gauger.edge.marking.vllm_plugin")
+    config = SimpleNamespace(model_config=CONFIG.model_config, speculative_config=None, scheduler_config=ahead)
+    with pytest.raises(ConfigError, match="--no-async-scheduling"):
+        plugin.Marking(config, "cpu", False)
+    plugin.Marking(config, None)
+    config.model_config = SimpleNamespace(seed=0, logits_processors=["some:Other"])
+    plugin.Marking(config, "cpu", False)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The distribution with the entry point, as pip installs it."""
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("needs hatchling")
+    folder, here = tmp_path_factory.mktemp("site"), Path(__file__).parents[2] / "packaging" / "gauger-vllm"
+    install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", *install, str(here)], check=True, timeout=120)
+    return folder
+
+
+def test_the_entry_point_is_one_that_loads(host: Host, installed: Path) -> None:
+    """By name; by vLLM's own loaders where there is vLLM."""
+    (found,) = importlib.metadata.distributions(path=[str(installed)])
+    (point,) = found.entry_points.select(group="vllm.logits_processors")
+    assert list(installed.glob("*.dist-info")) == list(installed.iterdir()), "it brings no code of its own"
+    marking = point.load()
+    assert issubclass(marking, importlib.import_module(V2).LogitsProcessor)
+    assert isinstance(marking(CONFIG, "cpu", False), importlib.import_module(V1).LogitsProcessor)
+
+
+@pytest.mark.peers
+@ABSENT
+@pytest.mark.parametrize("host", [True], indirect=True)
+def test_vllms_own_loaders_take_it_for_both_runners(
+    host: Host, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(installed))
+    first, second = importlib.import_module(V1), importlib.import_module(f"{V2}.loader")
+    (one,) = first.build_logitsprocs(CONFIG, torch.device("cpu"), False, False).argmax_invariant[1:]
+    assert type(one).__module__ == "gauger.edge.marking.vllm"
+    (other,) = second._load_v2_logitsprocs(None)
+    assert other.__module__ == "gauger.edge.marking.vllm_plugin"
+    check = second.build_custom_logits_processors_params_validator(None)
+    check(host.params(extra_args={ARGUMENT: "account:1"}))
+    refused = importlib.import_module("vllm.exceptions").VLLMValidationError
+    with pytest.raises(refused, match=ARGUMENT):
+        check(host.params(extra_args={ARGUMENT: " "}))
 
 
 @pytest.mark.parametrize("scheme", ["tournament:h=1:layers=3", "greenlist:h=1:delta=2"])

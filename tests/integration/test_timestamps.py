@@ -147,8 +147,10 @@ def sealed(stamped: tuple[World, list[Stamp]]) -> bytes:
 def test_a_bundle_with_time_stamps(stamped: tuple[World, list[Stamp]], authority: Authority) -> None:
     data = sealed(stamped)
     report = verify(data, [HOUSE], now(), [authority.root])
-    assert sum("tsa.example.org, whom you trust" in claim for claim in report.proven) == 2
-    assert any("in the log by" in claim for claim in report.proven)
+    assert sum("under your roots, here called tsa.example.org" in claim for claim in report.proven) == 2
+    assert any("in the log by" in row["plan"] and "no later" in row["plan"] for row in report.numbers), (
+        "stamped just now"
+    )
     unrooted = verify(data, [HOUSE], now())
     assert not any("tsa.example.org" in claim for claim in unrooted.proven)
     assert sum("tsa.example.org, unchecked" in claim for claim in unrooted.asserted) == 2

@@ -367,3 +367,55 @@ def test_flags_that_cannot_be_judged(gauger: Gauger, args: list[str]) -> None:
     code, out, err = gauger("detect", *args)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("gauger: ")
+
+
+def reveal(capsys: pytest.CaptureFixture[str], *parties: str) -> list[str]:
+    """Commit to the accounts' keys in ``c``, and reveal some: the options that name them."""
+    own = ["--contexts", "accounts.csv", "--out", "c", "--master-env", "MASTER"]
+    assert cli.run(["watermark", "commit", *own]) == 0
+    named = []
+    for party in parties:
+        file, again = f"{party.replace(':', '-')}.json", ["--master-env", "MASTER"]
+        assert cli.run(["watermark", "reveal", "c", "--id", key(party).id, "--out", file, *again]) == 0
+        named += ["--revealed", file]
+    capsys.readouterr()
+    return named
+
+
+def test_a_revealed_key_says_what_the_master_says(
+    gauger: Gauger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, by_master = judged(gauger, "marked.jsonl", *options(key("account:7")))
+    named = reveal(capsys, "account:7", "account:8")
+    monkeypatch.delenv("MASTER")
+    code, out, err = gauger("detect", "--tokens", "marked.jsonl", *named[:2], "--json")
+    said = json.loads(out)
+    assert (code, err, said.pop("command")) == (
+        1, "", "gauger watermark detect --tokens marked.jsonl --revealed account-7.json")  # fmt: skip
+    assert said == {name: value for name, value in by_master.items() if name != "command"}
+    held = ("--commitment", "c/commitment.json")
+    code, out, _ = gauger("detect", "--tokens", "marked.jsonl", *named, *held, "--json")
+    assert (code, [r["found"] for r in json.loads(out)["results"]]) == (1, [True, False])
+
+
+def test_revealed_keys_that_do_not_hold(gauger: Gauger, capsys: pytest.CaptureFixture[str]) -> None:
+    named = reveal(capsys, "account:7")
+    detect_by = ("detect", "--tokens", "marked.jsonl")
+    for more, words in (
+        ([*named, "--master-env", "MASTER"], "leave out the master key and the contexts"),
+        ([*named, "--contexts", "accounts.csv"], "leave out the master key and the contexts"),
+        ([*named, "--party", "account:7"], "leave out the master key and the contexts"),
+        ([*named, *named], "the same key twice"),
+        (["--commitment", "c/commitment.json", *options(key("account:7")), "--master-env", "MASTER"],
+         "it needs --revealed"),
+        ([*named, "--foreign", "hf-kgw", "--foreign-config", "kgw.json"], "takes neither keys of ours"),
+    ):  # fmt: skip
+        code, out, err = gauger(*detect_by, *more)
+        assert (code, out, words in err) == (2, "", True), more
+    path = Path("account-7.json")
+    path.write_text(
+        path.read_text().replace("account:7", "account:9")
+    )  # the secret finds its text whatever it is called
+    assert gauger(*detect_by, *named)[0] == 1
+    code, out, err = gauger(*detect_by, *named, "--commitment", "c/commitment.json")
+    assert (code, out, "is not in the commitment" in err) == (4, "", True)

@@ -48,7 +48,7 @@ def test_its_text_is_found(detect: Detect, case: dict[str, Any]) -> None:
     assert (code, result["found"], said["texts"], said["keys"], said["rule"]) == (1, True, 3, 1, "holm")
     assert evidence["log_e"] > 14
     assert (evidence["method"], evidence["subject"]) == (f"watermark-{kind}", "texts.jsonl")
-    assert evidence["kind"] == ("model" if kind == "hf-synthid" else "exact")
+    assert evidence["kind"] == ("exact" if kind == "hf-kgw" else "model")
     assert str(config.get("hashing_key", config.get("hash_key"))) not in out
     code, out, _ = detect(kind, config, case["texts"], "--anytime", "--subject", "s-7")
     assert (code, "s-7" in out, "carries the mark of this configuration" in " ".join(out.split())) == (1, True, True)
@@ -65,6 +65,30 @@ def test_copies_count_once_and_prompts_do_not(detect: Detect) -> None:
     Path("quoted.jsonl").write_text("".join(json.dumps({"tokens": t, "prompt_tokens": t}) + "\n" for t in texts))
     words = ["--tokens", "quoted.jsonl", "--foreign", "hf-kgw", "--foreign-config", "config.json"]
     assert cli.run(["watermark", "detect", *words]) == 0
+
+
+def test_text_and_prompts_in_words_are_read_by_a_tokenizer(detect: Detect, capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    detect("hf-kgw", LEFT["config"], [])
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{k}": k for k in range(503)}, unk_token="w0"))  # noqa: S106
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.save("tokenizer.json")
+    said = [" ".join(f"w{t}" for t in text) for text in LEFT["texts"]]
+    rows = {
+        "text": [{"text": s} for s in said],
+        "quoted": [{"tokens": t, "prompt": s} for t, s in zip(LEFT["texts"], said, strict=True)],
+    }
+    for name, lines_of in rows.items():
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in lines_of))
+    words = ["watermark", "detect", "--foreign", "hf-kgw", "--foreign-config", "config.json"]
+    read = ["--tokenizer-file", "tokenizer.json"]
+    assert cli.run([*words, "--tokens", "text", *read]) == 1
+    assert cli.run([*words, "--tokens", "text"]) == 2
+    assert "--tokenizer-file" in capsys.readouterr().err
+    assert cli.run([*words, "--tokens", "quoted"]) == 1
+    assert "3 of 3 texts came without their prompt" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert cli.run([*words, "--tokens", "quoted", *read]) == 0
+    assert cli.run(["watermark", "detect", "--flags", "text", "--gamma", "0.5", *read]) == 2
 
 
 def test_two_keys_are_two_results(detect: Detect) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gauger.app import cli
-from gauger.watermark.keys import KeyContext, derive
+from gauger.errors import ConfigError
+from gauger.watermark.keys import KeyContext, derive, unused
 from gauger.watermark.sampling import Response, sample
 from gauger.watermark.schemes.gumbel import Gumbel
 
@@ -112,3 +113,48 @@ def test_what_does_not_fit_is_refused(gauger: Gauger, args: list[str], words: st
     code, out, err = gauger("--tokens", "harvest.jsonl", *args)
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_revealed_keys_accuse_as_the_masters_do(
+    gauger: Gauger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = ["tenant,party,epoch,model,tokenizer,scheme", *(f"lab,account:{k},2026-01,teal,bpe,gumbel" for k in (7, 9))]
+    Path("some.csv").write_text("\n".join([*some, ""]))
+    _, by_master = traced(gauger, "--tokens", "harvest.jsonl", "--contexts", "some.csv")
+    where = ["--master-env", "MASTER"]
+    assert cli.run(["watermark", "commit", "--contexts", "some.csv", "--out", "c", *where]) == 0
+    named = []
+    for account, row in zip((7, 9), Path("c/proofs.jsonl").read_text().splitlines(), strict=True):
+        file = f"{account}.json"
+        assert cli.run(["watermark", "reveal", "c", "--id", json.loads(row)["id"], "--out", file, *where]) == 0
+        named.append(["--revealed", file])
+    capsys.readouterr()
+    monkeypatch.delenv("MASTER")
+
+    def told(*args: str) -> tuple[int, dict[str, Any]]:
+        code = cli.run(["watermark", "trace", "--tokens", "harvest.jsonl", "--json", *args])
+        return code, json.loads(capsys.readouterr().out)
+
+    code, said = told(*named[0], *named[1], "--commitment", "c/commitment.json")
+    assert (code, [a["context"]["party"] for a in said["accused"]]) == (1, ["account:7"])
+    assert said == by_master  # what the unused keys say, too
+    assert (said["decoys"], said["decoy_p"]) == (1000, 1 / 1001)
+    assert said["null_log_p"] != 0
+    assert told(*named[1], *named[0])[1] == said  # in any order, and again
+    assert cli.run(["watermark", "trace", "--tokens", "harvest.jsonl", *named[0], *where]) == 2
+    assert "leave out the master key" in capsys.readouterr().err
+    assert cli.run(["watermark", "trace", "--tokens", "harvest.jsonl", *where]) == 2
+    assert "--contexts with a master key, or --revealed" in capsys.readouterr().err
+
+
+def test_unused_keys_hang_on_all_the_keys_and_not_on_their_order() -> None:
+    keys = [
+        derive(MASTER, KeyContext(tenant=t, party="a", epoch="e", model="m", tokenizer="bpe", scheme="gumbel"))
+        for t in ("lab", "field", "sea")
+    ]
+    made = unused(keys, 3)
+    assert len({*made, *keys}) == 6
+    assert unused(keys[::-1], 2) == made[:2]
+    assert not {*unused(keys[:2], 3), *unused(keys[1:], 3)} & {*made}
+    with pytest.raises(ConfigError, match="at least one"):
+        unused([], 1)

@@ -229,6 +229,48 @@ def test_of_one_list_few_are_scored() -> None:
         assert (said.n, said.params["p0"]) == (cap, int(vocabulary * 0.25) / (vocabulary - cap + 1))
 
 
+def test_a_list_that_no_key_changes_is_not_scored() -> None:
+    """lefthash multiplies the key by the token before: after token 0 anybody can write what is green."""
+    options = {"gamma": 0.25, "vocab_size": 128_256, "seeding": "lefthash", "width": 1}
+    candidates = np.arange(1000, 2000, dtype=np.uint32)
+    after_zero = np.stack([np.zeros_like(candidates), candidates], 1).ravel()
+    green = HfKgw(key=1, **options).flags(after_zero, np.arange(1, len(after_zero), 2))
+    text = np.stack([np.zeros(128, np.uint32), candidates[green][:128]], 1).ravel()
+    for key in np.random.default_rng(7).integers(1, 2**62, 50).tolist():
+        said = read(HfKgw(key=key, **options), [text], subject="x")
+        assert (said.params["keyless"], said.params["left_out"]) == (128, 128)
+        assert "128 have a list that no key changes" in said.why
+        assert float(said.params["log_p"]) > math.log(1e-6)
+        assert said.log_e < math.log(1e4)
+    parts = ("scored", "short", "left_out", "in_prompt", "repeated")
+    assert sum(int(said.params[part]) for part in parts) == said.params["tokens"] == 256
+
+
+@pytest.mark.parametrize("seeding", ["lefthash", "selfhash"])
+def test_a_key_whose_low_bits_are_0_has_nothing_to_score(seeding: Any) -> None:
+    """Of a seed the low 32 bits count: such keys all draw the lists of 0 and -1."""
+    text = np.random.default_rng(3).integers(1, V, 300)
+    said = read(HfKgw(key=5 << 32, gamma=0.25, vocab_size=V, seeding=seeding, width=3), [text], subject="x")
+    assert (said.n, said.log_e, said.params["log_p"]) == (0, 0, 0)
+    assert int(said.params["keyless"]) > 200
+
+
+def test_who_knows_all_lists_can_write_greener_than_chance() -> None:
+    """MarkLLM's lists are as few as tokens: why that is of kind "model"."""
+    shares = np.zeros(V)
+    for seed in range(V):
+        shares[permutation(seed, V)[: V // 2]] += 1 / V
+    rng, best = np.random.default_rng(1), np.argsort(-shares)[:8]
+    text = np.stack([rng.permutation(V), rng.choice(best, V)], 1).ravel()
+    greens = []
+    for key in rng.integers(1, 2**40, 60).tolist():
+        reader = MarkllmKgw(key=key, gamma=0.5, vocab_size=V, window="left", f="time", prefix=1)
+        said = read(reader, [text], subject="x")
+        greens.append(float(said.params["log_p"]) <= math.log(0.05))
+        assert said.kind == "model"
+    assert sum(greens) > 10
+
+
 def test_ngrams_that_the_table_cannot_tell_apart_count_once() -> None:
     """A table of 2^16 sees 16 bits of a token: ids that differ by 65,536 have the same coins under every key."""
     rng, keys = np.random.default_rng(4), (1, 2**30 + 7, 99)
@@ -302,6 +344,8 @@ def test_a_token_beyond_the_vocabulary_is_of_another_tokenizer() -> None:
         ("hf-kgw", {"vocab_size": 300, "greenlist_ratio": 1.0}),
         ("hf-kgw", {"vocab_size": 300, "greenlist_ratio": math.nan}),
         ("hf-kgw", {"vocab_size": 300, "hashing_key": -1}),
+        ("hf-kgw", {"vocab_size": 300, "hashing_key": 0}),
+        ("markllm-kgw", {**CASES[6]["config"], "hash_key": 7 * V}),
         ("hf-kgw", {"vocab_size": 300, "context_width": 0}),
         ("hf-kgw", {"vocab_size": 2**40}),
         ("hf-synthid", {"ngram_len": 1, "keys": [1]}),

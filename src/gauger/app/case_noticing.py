@@ -227,7 +227,7 @@ def take_in(
 ) -> tuple[Objection, Entry]:
     """An objection to a notice: an appeal, which stops what is not out, and a new state of the notice.
 
-    The same file is taken in once; what was cut off is made whole.
+    While it waits for a decision on this notice the same file is taken in once; what was cut off is made whole.
 
     Raises:
         ConfigError, IncompleteError: nothing that can be taken in.
@@ -236,7 +236,9 @@ def take_in(
     now = standing(found, name, time)
     document = digest(read_small(path, FORM_BYTES))
     objection = taken_in(form, read_form(path), now.kind)
-    appeal = next((e for e in found.entries if e.kind == "appeal" and e.body.get("document") == document), None)
+    ours = {digest(e) for e in found.entries if e.kind == "notice" and e.body["notice"] == name}
+    waiting = (e for e in open_objections(found) if e.body["of"] in ours and e.body.get("document") == document)
+    appeal = next(waiting, None)
     if appeal is None:
         body = {"of": now.entry, "by": objection.by, "why": objection.why, "form": form, "document": document}
         appeal = store.append(case, "appeal", body, author=author, time=time)

@@ -56,7 +56,7 @@ WHY: Mapping[Statistic, str] = {
 class Judged:
     """A pair. score, p, evidence: None where it could not be judged; ``why`` says why.
 
-    prompts: after how many it was decided or given up; all, if all were asked at once.
+    prompts: after how many it was decided, given up or is to go on; all, if all were asked at once.
     carriers: of a finding, what carried it; only of statistics that can show it.
     """
 
@@ -108,42 +108,56 @@ def judge(
     reasons = [_reason(compared, code, pair) for pair in pairs]
     able = [k for k, reason in enumerate(reasons) if not reason]
     places = [(code[pairs[k][0]], code[pairs[k][1]]) for k in able]
-    p, n_null, last = _calibrated(compared, places, known, _listed(code, impossible))
+    p, n_null, last, going_on = _calibrated(compared, places, known, _listed(code, impossible))
     every: list[list[float | None]] = [[None] * len(pairs) for _ in compared.looks]
     units = [0] * len(pairs)
     for at, k in enumerate(able):
         units[k] = int(n_null[at])
-        for look, found in enumerate(every):
-            found[k] = float(p[at, look])
+        for look, column in enumerate(every):
+            column[k] = float(p[at, look])
     said = [verdicts([s for _, s in pairs], found, units, alpha, per_pair=per_pair) for found in every]
-    made = []
+    going = [k for k, on in zip(able, going_on, strict=True) if on]
+    words = verdicts([s for _, s in pairs], every[-1], units, alpha, per_pair=per_pair, undecided=going)
     looks = dict(zip(able, last.tolist(), strict=True))
+    made = []
     for k, pair in enumerate(pairs):
-        first = next((look for look, words in enumerate(said) if words[k] == "related"), len(said))
+        first = next((look for look, found in enumerate(said) if found[k] == "related"), len(said))
         look = min(first, looks.get(k, len(said) - 1))
-        made.append(
-            _judged(compared, code, pair, look, every[look][k], units[k], said[-1][k], reasons[k], alpha, inputs)
-        )
+        if words[k] == "cannot tell" != said[-1][k]:
+            reasons[k] = f"undecided after {_prompts(compared, code, pair, look):,} prompts: go on"
+        made.append(_judged(compared, code, pair, look, every[look][k], units[k], words[k], reasons[k], alpha, inputs))
     return made
 
 
 def _calibrated(
     compared: Compared, places: Sequence[tuple[int, int]], known: Sequence[Origin], listed: BoolArray
-) -> tuple[FloatArray, IntArray, IntArray]:
-    """p-values float64[pairs, looks], null units, and the look after which each pair is given up, int64[pairs]."""
+) -> tuple[FloatArray, IntArray, IntArray, BoolArray]:
+    """p-values float64[pairs, looks], null units, the look at which each pair is given up or that it has come to,
+    int64[pairs], and whether it is to go on, bool[pairs]."""
     kin = population.related(known)
     whole = np.array([o.known for o in known])
     if compared.leaks is not None:
         p, n = leaks.p_values(places, compared.leaks, kin, population.clusters(known), whole, listed)
-        return p[:, None], n, np.zeros(len(places), dtype=np.int64)
+        return p[:, None], n, np.zeros(len(places), dtype=np.int64), np.zeros(len(places), dtype=np.bool_)
     same, may_be_same = population.of_one_base(known)
     highest = np.fmax.accumulate(compared.score, axis=0)  # so far, at each look
     null = calibration.null_pairs(highest[-1], compared.length, kin, population.clusters(known), same, whole, listed)
     reached = np.nan_to_num(highest, nan=-np.inf)
     p, n_null = calibration.p_values(places, reached, compared.length, null, kin, may_be_same)
-    last = sequential.stops(compared.score, compared.looks, null, places)
+    given_up = sequential.stops(compared.score, compared.looks, null, places)
+    last = given_up
+    if compared.asked is not None:
+        reached = sequential.reached(compared.asked, compared.looks)
+        last = np.minimum(given_up, np.array([reached[pair] for pair in places], dtype=np.int64))
     after = np.minimum(np.arange(len(compared.looks)), last[:, None])
-    return np.take_along_axis(p, after, axis=1), n_null, last
+    return np.take_along_axis(p, after, axis=1), n_null, last, given_up > last
+
+
+def _prompts(compared: Compared, code: dict[str, int], pair: Pair, look: int) -> int:
+    """How many prompts the two were asked by then."""
+    if compared.asked is None:
+        return compared.looks[look]
+    return int(compared.asked[look, code[pair[0]], code[pair[1]]]) if set(pair) <= code.keys() else 0
 
 
 def _listed(code: dict[str, int], pairs: Sequence[Pair]) -> BoolArray:
@@ -162,8 +176,10 @@ def _reason(compared: Compared, code: dict[str, int], pair: Pair) -> str:
         if compared.unfit[code[name]]:
             return f"the {role}: {compared.unfit[code[name]]}"
     a, b = (code[name] for name in pair)
-    if np.isfinite(compared.score[-1, a, b]):
+    if np.isfinite(compared.score[-1, a, b]) and np.isfinite(compared.length[a, b]):
         return ""
+    if compared.asked is not None and compared.common[a, b] >= compared.least:
+        return f"the two have no usable answers to the same of the first {compared.looks[0]} prompts in the order"
     return f"the two have {compared.common[a, b]} usable answers to the same prompts, and {compared.least} are needed"
 
 
@@ -189,7 +205,7 @@ def _judged(
         score=None if evidence is None else float(evidence.params["score"]),
         p=p,
         n_null=n_null,
-        prompts=compared.looks[look],
+        prompts=_prompts(compared, code, pair, look),
         verdict=verdict,
         why=reason or f"rank of the score among {n_null:,} {RANKED[compared.statistic]}; alpha {alpha:g}",
         evidence=evidence,
@@ -210,7 +226,7 @@ def _evidence(
             "p": p,
             "score": float(np.nanmax(compared.score[: look + 1, a, b], initial=-np.inf)),
             "floor": conformal.floor(n_null),
-            "prompts": compared.looks[look],
+            "prompts": _prompts(compared, code, pair, look),
             "length": float(compared.length[a, b]),
             **{name: float(matrix[a, b]) for name, matrix in compared.statistics.items()},
         },

@@ -14,7 +14,9 @@ from gauger.errors import ConfigError, InputError
 from gauger.lineage import answers as sieve
 from gauger.lineage import centring, habits, likeness, sequential
 from gauger.lineage.answers import Answers
+from gauger.lineage.hosting import bare
 from gauger.lineage.leaks import Leaks
+from gauger.lineage.words import Tokens, tokenize
 from gauger.stats import FloatArray, IntArray
 
 LEAST_MODELS = 4
@@ -43,6 +45,7 @@ class Compared:
         score: after each look, float64[looks, models, models]. looks: after how many prompts; one, if all at once.
         common: prompts that both answered. Below ``least`` there is no score: a mean over few is large by chance.
         order: the prompts as they are to be asked; empty if all at once.
+        asked: prompts that both were asked by each look, int64[looks, models, models]; None if all at once.
         statistic: what was compared. leaks: of that statistic, with a null for each claimed identity.
         carriers: of a candidate and a suspect by their places, what carried a high score, to be shown.
     """
@@ -56,6 +59,7 @@ class Compared:
     least: int
     looks: tuple[int, ...]
     order: tuple[str, ...] = ()
+    asked: IntArray | None = None
     statistic: Statistic = "likeness"
     leaks: Leaks | None = None
     carriers: Callable[[int, int], tuple[Carrier, ...]] | None = None
@@ -88,18 +92,21 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator, pairs:
 def compare_in_turn(
     responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair] = ()
 ) -> Compared:
-    """As ``compare``, prompt by prompt. The order is learnt from models that are no suspects, or from all if most are.
+    """As ``compare``, prompt by prompt. The order, and how far means over few prompts are drawn in, are learnt from
+    models that are no suspects, or from all where fewer than four of those can be compared.
 
     Of lengths only those of the first look count, as a pair may be decided there.
     """
     held, unfit = sieved(responses, prompts, rng, pairs, sequential.FIRST_LOOK)
     learnt_from = ~np.isin(responses.models, [suspect for _, suspect in pairs])
-    if learnt_from[held.model].mean() < 1 / 2:
+    if np.count_nonzero(learnt_from & (held.counts() > 0)) < LEAST_MODELS:
         learnt_from[:] = True
     asked = sequential.order(held, learnt_from)
     at = sequential.looks(len(asked))
-    score, statistics = sequential.paths(held, asked, at)
+    score, statistics = sequential.paths(held, asked, at, sequential.silent(held, asked, learnt_from))
     common = sieve.in_common(held)
+    answered = np.zeros((len(responses.prompts), len(responses.models)), dtype=np.bool_)
+    answered[responses.answers.prompt, responses.answers.model] = True
     return Compared(
         models=responses.models,
         unfit=unfit,
@@ -110,24 +117,29 @@ def compare_in_turn(
         least=sequential.FIRST_LOOK,
         looks=tuple(at),
         order=tuple(responses.prompts[k] for k in asked),
+        asked=sequential.asked_of_both(answered[asked], at),
     )
 
 
 def sieved(
     responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair], least: int
 ) -> tuple[Answers, tuple[str, ...]]:
-    """The usable answers of the models that can be judged, and why the others cannot."""
+    """The usable answers of the models that can be judged, bare of what hosts add, and why the others cannot."""
     if prompts < sieve.LEAST_ANSWERS:
         raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
-    everything = responses.answers.take(np.flatnonzero(sieve.usable(responses.answers)))
+    said = bare(responses.answers, _tokens(responses.asked))
+    everything = said.take(np.flatnonzero(sieve.usable(said)))
     asked = np.isin(responses.models, [name for pair in pairs for name in pair])
     held = sieve.chosen(everything, asked, prompts, rng)
-    counts, other = held.counts(), sieve.other_words(held)
+    strays = sieve.astray(held)
+    other = sieve.other_words(held) | sieve.abroad(held, strays)
+    held = held.take(np.flatnonzero(other[held.model] | ~strays))
+    counts = held.counts()
     few = counts < least
     unfit = tuple(
         f"{counts[k]} usable answers, and {least} are needed"
         if few[k]
-        else "its words are not those of the population: it may speak another language"
+        else "its words are not those of the others: it may answer in another language, to some prompts or to all"
         if other[k]
         else ""
         for k in range(held.models)
@@ -138,3 +150,8 @@ def sieved(
             f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
         )
     return held.take(np.flatnonzero(fit[held.model])), unfit
+
+
+def _tokens(texts: Sequence[str]) -> Tokens:
+    data = [text.encode("utf-8", "replace") for text in texts]
+    return tokenize(np.frombuffer(b"".join(data), np.uint8), np.cumsum([0, *map(len, data)]))

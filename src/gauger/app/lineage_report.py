@@ -7,13 +7,16 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
+from gauger.app.text import visible
 from gauger.edge.small_files import read_small
 from gauger.errors import ConfigError, InputError
+from gauger.lineage import canary_trial, ghost_trial, verdicts
 from gauger.lineage.fusion import NEVER, OPEN_SET, Chance, Finding, Together, check_once, crossed, subject_of, together
+from gauger.lineage.weights import verdicts as weight_verdicts
 from gauger.model import Evidence, digest, to_plain
 from gauger.stats.merging import Merged, mean
 
@@ -146,16 +149,39 @@ def _evidence(plain: Any) -> Evidence:
     return msgspec.convert(given, Evidence)
 
 
+def _word(source: str, row: Document, words: object) -> str:
+    """The verdict, if it is one of a test's words."""
+    word = str(row["verdict"])
+    if word not in get_args(words):
+        raise InputError(f"its verdict {visible(word, 80)!r} is none of {', '.join(get_args(words))}", source=source)
+    return word
+
+
+def _consistent(source: str, word: str, guilty: str, evidence: Evidence | None, kind: str, reached: bool) -> None:
+    """Refuse evidence of a kind that the test has not, and an accusation that its own numbers do not bear."""
+    if evidence is not None and evidence.kind != kind:
+        raise InputError(f"holds evidence of kind {evidence.kind}, and this test gives {kind}", source=source)
+    if word == guilty and (evidence is None or not reached):
+        raise InputError(f"says {word!r}, and its evidence does not reach the bound for that", source=source)
+
+
+def _crosses(evidence: Evidence, said: Document) -> bool:
+    """Whether e is above 1, and above 1 / alpha where the document holds it."""
+    return evidence.log_e > 0 and evidence.log_e >= -math.log(float(said.get("alpha", 1.0)))
+
+
 def _finding(source: str, said: Document, evidence: Evidence, **more: Any) -> Finding:
     base = {"subject": evidence.subject, "candidate": "", "why": evidence.why, "command": str(said.get("command", ""))}
     return Finding(source=source, evidence=evidence, **{**base, **more})
 
 
-def _sealed(chance: Chance, rows: str, name: str) -> Callable[[str, Document], list[Finding]]:
+def _sealed(chance: Chance, rows: str, name: str, words: object) -> Callable[[str, Document], list[Finding]]:
     """Twins and canaries: the second of the inputs is the seal. rows: of whom it names; name: what they are called."""
 
     def read(source: str, said: Document) -> list[Finding]:
-        evidence, word = _evidence(said["evidence"]), str(said["verdict"])
+        evidence, word = _evidence(said["evidence"]), _word(source, said, words)
+        by_tail = evidence.params.get("rule") == "fixed"  # of exact tails, and not of e
+        _consistent(source, word, "learnt", evidence, "exact", by_tail or _crosses(evidence, said))
         more = {"seeds": (evidence.inputs[1],), "named": tuple(str(row[name]) for row in said[rows] if row["named"])}
         return [_finding(source, said, evidence, word=word, accuses=word == "learnt", chance=chance, **more)]
 
@@ -193,45 +219,47 @@ def _detected(source: str, said: Document) -> list[Finding]:
 
 
 def _behaving(source: str, said: Document) -> list[Finding]:
-    return [
-        Finding(
-            source=source,
-            subject=str(row["suspect"]),
-            candidate=str(row["candidate"]),
-            evidence=None if row["evidence"] is None else _evidence(row["evidence"]),
-            word=str(row["verdict"]),
-            why=str(row["why"]),
-            accuses=row["verdict"] == "related",
-            chance="none",
-            seeds=(),
-            command=str(said.get("command", "")),
-        )
-        for row in said["pairs"]
-    ]
+    """That rule is of p."""
+    found = []
+    for row in said["pairs"]:
+        evidence = None if row["evidence"] is None else _evidence(row["evidence"])
+        word = _word(source, row, verdicts.Verdict)
+        low = evidence is not None and float(evidence.params["p"]) <= float(said["alpha"])
+        _consistent(source, word, "related", evidence, "calibrated", low)
+        names = str(row["candidate"]), str(row["suspect"])
+        found.append(_alone(source, said, row, *names, evidence, word == "related"))
+    return found
 
 
 def _weighed(source: str, said: Document) -> list[Finding]:
     evidence = None if said["evidence"] is None else _evidence(said["evidence"])
+    word = _word(source, said, weight_verdicts.Word)
+    _consistent(source, word, "not independent", evidence, "exact", evidence is not None and _crosses(evidence, said))
     candidate, _, suspect = str(said["subject"]).rpartition(ARROW)
-    return [
-        Finding(
-            source=source,
-            subject=suspect,
-            candidate=candidate,
-            evidence=evidence,
-            word=str(said["verdict"]),
-            why=str(said["why"]),
-            accuses=said["verdict"] == "not independent",
-            chance="none",
-            seeds=(),
-            command=str(said.get("command", "")),
-        )
-    ]
+    return [_alone(source, said, said, candidate, suspect, evidence, word == "not independent")]
+
+
+def _alone(
+    source: str, said: Document, row: Document, candidate: str, suspect: str, evidence: Evidence | None, accuses: bool
+) -> Finding:
+    """Of a suspect and a candidate: nothing is merged with it."""
+    return Finding(
+        source=source,
+        subject=suspect,
+        candidate=candidate,
+        evidence=evidence,
+        word=str(row["verdict"]),
+        why=str(row["why"]),
+        accuses=accuses,
+        chance="none",
+        seeds=(),
+        command=str(said.get("command", "")),
+    )
 
 
 READERS: Mapping[object, Callable[[str, Document], list[Finding]]] = {
-    "gauger/ghosts-tested/1": _sealed("text", "accounts", "account"),
-    "gauger/canaries-tested/1": _sealed("coins", "parties", "party"),
+    "gauger/ghosts-tested/1": _sealed("text", "accounts", "account", ghost_trial.Word),
+    "gauger/canaries-tested/1": _sealed("coins", "parties", "party", canary_trial.Word),
     "gauger/radioactivity/1": _radioactive,
     "gauger/detect/1": _detected,
     "gauger/lineage-behaviour/1": _behaving,

@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from gauger.app.lineage_report import Report, document, replay, stands
-from gauger.app.text import visible
+from gauger.app.pages import environment
 from gauger.lineage.fusion import Finding
 
+MAX_CHARS = 4000  # of one text
 NOT_RECORDED = "the document does not hold its command line; the digests above are its inputs"
 
 
@@ -57,14 +56,7 @@ def title(finding: Finding) -> str:
 
 def page(report: Report) -> str:
     """One HTML file that needs nothing else and runs nothing; the same report gives the same page."""
-    env = Environment(
-        loader=PackageLoader("gauger.app.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value, 4000) if isinstance(value, str) else value,
-    )
+    env = environment("gauger.app.report", MAX_CHARS)
     rows = [{"title": title(f), "facts": facts(report, k)} for k, f in enumerate(report.findings)]
     more: Mapping[str, Any] = {
         "rows": rows,

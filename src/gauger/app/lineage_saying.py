@@ -128,9 +128,8 @@ def _rows(responses: Responses, held: Answers) -> IntArray:
 
 def _phrases(responses: Responses, held: Answers, used: Overuse, candidate: int, suspect: int) -> tuple[Carrier, ...]:
     """Of the phrases that tell most of the two those that lie within no other."""
-    mine = held.take(np.flatnonzero(held.model == candidate))
-    rows = _rows(responses, mine)
-    hashes, starts = mine.tokens.words()
+    rows = _rows(responses, held.take(np.flatnonzero(held.model == candidate)))
+    hashes, starts = responses.answers.tokens.take(rows).words()
     found: dict[str, Carrier] = {}
     for phrase in phrases.carriers(used, candidate, suspect)[:LOOKED_AT]:
         size = int(used.size[phrase])

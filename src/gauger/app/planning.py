@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from gauger.app.materials import (
     DIGEST,
     outputs_digest,
@@ -15,16 +17,18 @@ from gauger.app.materials import (
     read_unmarked,
     read_windows,
 )
-from gauger.edge.commitments import COMMITMENT, PROOFS, find_proof, read_commitment
+from gauger.edge.commitments import COMMITMENT, PROOFS, find_proofs, read_commitment
 from gauger.edge.marking.local_model import Sampling
 from gauger.edge.plans import ByEndpoint, ByFile, ByReading, ByWeights, Settings, asked, more_fields
 from gauger.edge.suspects import prompts as prompt_files
 from gauger.edge.suspects.endpoint import check_address
 from gauger.edge.suspects.huggingface import LocalSuspect
-from gauger.errors import ConfigError
+from gauger.edge.token_files import Tokens
+from gauger.errors import ConfigError, VerifyError
 from gauger.watermark.commitment import verify_key
 from gauger.watermark.keys import Key
 from gauger.watermark.naming import scheme_named
+from gauger.watermark.served import Served, stand_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What a plan says of them: digests of what is asked, served and unmarked, settings, how many."""
+    """What a plan says of them: digests of what is asked, served and unmarked, settings, how many.
+
+    Attributes:
+        quoting: how many of the prompts hold a window of what was served. It is no part of the plan.
+    """
 
     prompts: str
     served: str
     unmarked: str
     settings: str
     count: int
+    quoting: int = 0
 
 
 def closed_questions(wish: Wish) -> Questions:
@@ -74,7 +83,7 @@ def closed_questions(wish: Wish) -> Questions:
     settings = _settings(wish, tokenizer.digest if tokenizer else "")
     prompts = prompt_files.read_prompts(wish.prompts)
     count = _counted(wish, len(prompts), "prompts")
-    quotable(prompts[:count], tokenizer)
+    quotations = quotable(prompts[:count], tokenizer)
     windows = read_windows(wish.served, scheme_named(wish.scheme).h, tokenizer)
     unmarked = read_unmarked(wish.unmarked, windows.h, tokenizer)
     return Questions(
@@ -83,6 +92,7 @@ def closed_questions(wish: Wish) -> Questions:
         unmarked=unmarked.digest if unmarked else "",
         settings=asked(settings),
         count=count,
+        quoting=sum(_holds(ids, windows) for ids in quotations),
     )
 
 
@@ -114,15 +124,19 @@ def open_questions(wish: Wish) -> Questions:
 
 
 def committed_root(folder: Path, keys: Sequence[Key]) -> str:
-    """The root of a commitment that the keys are in, as far as proofs are there to tell.
+    """The root of the commitment that all keys are proved to be in.
 
     Raises:
-        VerifyError: one is not. InputError: a file cannot be read, or has no proof of a key.
+        ConfigError: the folder has no proofs. InputError: a file cannot be read. VerifyError: a key is not in it.
     """
     record = read_commitment(folder / COMMITMENT)
-    if (folder / PROOFS).exists():
-        for key in keys:
-            verify_key(record, key, find_proof(folder / PROOFS, key.id).proof)
+    if not (folder / PROOFS).exists():
+        raise ConfigError(f"{folder} has no {PROOFS}, and without proofs nobody knows whether the keys are in it")
+    proofs = {row.id: row.proof for row in find_proofs(folder / PROOFS, [key.id for key in keys])}
+    if missing := sum(key.id not in proofs for key in keys):
+        raise VerifyError(f"{missing:,} of the plan's {len(keys):,} keys have no proof in {folder / PROOFS}")
+    for key in keys:
+        verify_key(record, key, proofs[key.id])
     return record.root
 
 
@@ -169,3 +183,9 @@ def _counted(wish: Wish, there: int, what: str) -> int:
     if wish.budget is not None and wish.budget > there:
         raise ConfigError(f"the budget is {wish.budget:,} answers, but there are {there:,} {what}")
     return wish.budget or there
+
+
+def _holds(ids: Tokens, windows: Served) -> bool:
+    if len(ids) < windows.h:
+        return False
+    return bool(stand_in(np.lib.stride_tricks.sliding_window_view(ids, windows.h), windows).any())

@@ -23,6 +23,7 @@ from gauger.app.report import render_html
 from gauger.detect.elicitation import thresholds
 from gauger.detect.families import documents, families
 from gauger.detect.traffic import Sides, fold
+from gauger.edge import compiling
 from gauger.edge import sides as side_tables
 from gauger.edge.engine import ENGINES, Engine, load, open_engine
 from gauger.errors import ConfigError
@@ -50,7 +51,8 @@ def scan(options: ScanOptions, *, created: datetime, progress: Progress) -> dict
     except OSError as error:
         raise ConfigError(f"{options.out}: cannot be written to: {error.strerror}") from None
     known = _sides(options, progress)
-    spool, files = ingest(options, work, progress)
+    with compiling.told(progress):
+        spool, files = ingest(options, work, progress)
     progress(f"folding {spool.progress.rows:,} exchanges to accounts ({options.engine})")
     engine = open_engine(options.engine, scratch=work / "scratch", memory_gb=options.memory_gb, remote=options.remote)
     try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
+from gauger.case.characters import unseen
 
 SHOWN_CHARS = 600
-# Letters, marks and symbols by category that a reader cannot see.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u2028\u2029")
 
 
 def visible(text: str, limit: int = SHOWN_CHARS) -> str:
-    """Replace what acts but does not show (controls, ANSI escapes, bidi marks, zero-width) by a sign for it.
+    """Replace what acts but does not show (controls, ANSI escapes, bidi marks, zero-width, blanks) by a sign for it.
 
     Newlines and tabs become spaces, the rest ``⟨U+202E⟩``. Text beyond ``limit`` characters is left out and counted.
     """
@@ -23,6 +21,6 @@ def visible(text: str, limit: int = SHOWN_CHARS) -> str:
 def _sign(c: str) -> str:
     if c in "\n\r\t":
         return " "
-    if c in _BLANK or unicodedata.category(c)[0] == "C":
+    if unseen(c):
         return f"⟨U+{ord(c):04X}⟩"
     return c

@@ -67,10 +67,18 @@ def following(case: Case, kind: str, body: Mapping[str, Any], *, author: str, ro
         raise ConfigError(f"a {kind} cannot be written: {why}") from None
     if size > MAX_BYTES:
         raise ConfigError(f"an entry has at most {MAX_BYTES:,} bytes: keep the rest in a file, and add its digest")
-    if closed(case) and kind not in ("appeal", "review", "read", "erasure", "note"):
+    if closed(case) and kind not in ("appeal", "review", "read", "erasure", "note") and not _on_its_way(case, entry):
         raise ConfigError(f"the case {case.id} is closed: only notes, appeals, reviews, reads and erasures follow")
     _check_links(case, entry)
     return entry
+
+
+def _on_its_way(case: Case, entry: Entry) -> bool:
+    """Whether it says that a notice went out which somebody had begun to send: the chain holds what happened."""
+    body = entry.body
+    sending = {"notice": body.get("notice"), "sending": body.get("document")}
+    begun = any(e.kind == "note" and e.body.items() >= sending.items() for e in case.entries)
+    return entry.kind == "notice" and body.get("state") == "sent" and begun
 
 
 def _check_links(case: Case, entry: Entry) -> None:
@@ -83,6 +91,10 @@ def _check_links(case: Case, entry: Entry) -> None:
         raise ConfigError(f"a {entry.kind} is of an entry of this case, and {entry.body['of']} is none")
     if corrected is not None and known.get(corrected) != entry.kind:
         raise ConfigError(f"corrects: {corrected} is no {entry.kind} of this case")
+    if corrected is not None and (
+        by := next((e.seq for e in case.entries if e.body.get("corrects") == corrected), None)
+    ):
+        raise ConfigError(f"corrects: {corrected} was corrected by entry {by}: correct that one")
 
 
 def checked(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
+from gauger.case.characters import folded, unseen
 from gauger.case.entries import standing
 from gauger.errors import ConfigError
 from gauger.model import Case, Entry, digest
@@ -34,6 +35,7 @@ LONGEST = 200  # characters of a name
 
 
 _SCRIPTS = {"LATIN", "GREEK", "CYRILLIC"}  # whose letters look alike
+_ALIKE = str.maketrans("авекмнорстухіјѕһԁԛԝαβεικνορτυχ", "abekmhopctyxijshdqwabeiknoptux")
 
 
 def named(name: str, known: Iterable[str]) -> str:
@@ -41,9 +43,9 @@ def named(name: str, known: Iterable[str]) -> str:
 
     Raises:
         ConfigError: blanks at its ends, characters that do not show, a word in two scripts, or no difference to a known
-            name but capitals, width or marks' encoding.
+            name but capitals, width, marks' encoding or letters of another script that look the same.
     """
-    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= LONGEST:
+    if not name.isprintable() or any(map(unseen, name)) or name != name.strip() or not 0 < len(name) <= LONGEST:
         raise ConfigError(f"a person has a name of 1 to {LONGEST} characters that show, without blanks at its ends")
     for word in name.split():
         if len(_SCRIPTS & {unicodedata.name(c, "").partition(" ")[0] for c in word}) > 1:
@@ -54,7 +56,7 @@ def named(name: str, known: Iterable[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return folded(name).translate(_ALIKE)
 
 
 def may(role: str, kind: str) -> None:
@@ -122,7 +124,7 @@ def guarded(case: Case, kind: str, body: Mapping[str, object], roles: Mapping[st
     if drafts[-1] not in standing(case):
         raise ConfigError(f"{kind} {name}: its draft was corrected: what stands now is to be approved")
     of = digest(drafts[-1])
-    begun = _begun(case, body.get("document"))
+    begun = _begun(case, name, body.get("document")) if kind == "notice" else None
     if begun is not None and approved(Case(id=case.id, entries=case.entries[:begun]), of):
         return
     if not approved(case, of, roles):
@@ -131,8 +133,9 @@ def guarded(case: Case, kind: str, body: Mapping[str, object], roles: Mapping[st
         )
 
 
-def _begun(case: Case, document: object) -> int | None:
-    """Where sending a document was begun, if nobody said since that it did not go out."""
+def _begun(case: Case, name: object, document: object) -> int | None:
+    """Where sending a notice was begun, if nobody said since that it did not go out."""
     ended = {e.body.get("not_sent") for e in case.entries}
-    notes = (e for e in case.entries if e.kind == "note" and e.body.get("sending") == document)
+    sending = {"notice": name, "sending": document}
+    notes = (e for e in case.entries if e.kind == "note" and e.body.items() >= sending.items())
     return next((e.seq for e in notes if digest(e) not in ended), None)

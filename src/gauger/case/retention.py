@@ -86,6 +86,15 @@ def held_body(name: str, *, why: str, held: bool) -> dict[str, Any]:
     return {"text": why, "object": name, "keep": {"state": "hold" if held else "released"}}
 
 
+def word(entry: Entry) -> str:
+    """What a note changes about an object: ``kept``, ``hold``, ``released``, ``refused`` (no counsel), or nothing."""
+    keep = entry.body.get("keep")
+    state = keep.get("state") if entry.kind == "note" and isinstance(keep, Mapping) else ""
+    if state == "released" and entry.role != RELEASES:
+        return "refused"
+    return state if state in ("kept", "hold", "released") else ""
+
+
 def until(kind: str, now: datetime, days: int | None = None) -> datetime:
     """When an object of this class is due.
 

@@ -40,10 +40,10 @@ class VerifierKey:
             raise UnsupportedError(
                 f"keys of kind {self.kind:#04x} are not supported: Ed25519 for logs and witnesses is"
             )
-        if not _NAME.fullmatch(self.name) or not printable(self.name) or len(self.name) > MAX_NAME:
+        if not _NAME.fullmatch(self.name) or not self.name.isprintable() or len(self.name) > MAX_NAME:
             raise ConfigError(
                 f"a key's name is like a URL without its scheme (example.org/log), of at most {MAX_NAME} characters, "
-                f"without spaces and pluses: not {self.name[:80]!r}"
+                f"without spaces, pluses and what does not show: not {self.name[:80]!r}"
             )
         if len(self.public) != PUBLIC:
             raise ConfigError(f"an Ed25519 public key has {PUBLIC} bytes")

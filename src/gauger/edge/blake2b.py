@@ -20,6 +20,7 @@ _IV = np.array(
     np.uint64,
 )
 _PARAMETERS = np.uint64(0x01010000 | 8)  # no key, one lane, a digest of 8 bytes
+_MORE, _LAST = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)  # the flag of a block
 _ORDER = np.array(
     [
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
@@ -55,22 +56,22 @@ def digests(text, begins, middles, ends):  # type: ignore[no-untyped-def]
         state[0] ^= _PARAMETERS
         at = begin
         while middle - at > _BLOCK:
-            _compress(state, text, at, at + _BLOCK, at + _BLOCK - begin, False, words)
+            _compress(state, text, at, at + _BLOCK, at + _BLOCK - begin, _MORE, words)
             at += _BLOCK
         if middle > begin:
             branch[:] = state
-            _compress(branch, text, at, middle, middle - begin, True, words)
+            _compress(branch, text, at, middle, middle - begin, _LAST, words)
             first[i] = branch[0]
         while end - at > _BLOCK:
-            _compress(state, text, at, at + _BLOCK, at + _BLOCK - begin, False, words)
+            _compress(state, text, at, at + _BLOCK, at + _BLOCK - begin, _MORE, words)
             at += _BLOCK
-        _compress(state, text, at, end, end - begin, True, words)
+        _compress(state, text, at, end, end - begin, _LAST, words)
         whole[i] = state[0]
     return first, whole
 
 
 @kernel
-def _compress(state, text, begin, end, count, last, words):  # type: ignore[no-untyped-def]
+def _compress(state, text, begin, end, count, flag, words):  # type: ignore[no-untyped-def]
     """Take one block, padded with zeros, into the state; `count` bytes were taken with it."""
     whole = (end - begin) >> 3
     for k in range(whole):
@@ -79,9 +80,7 @@ def _compress(state, text, begin, end, count, last, words):  # type: ignore[no-u
     for at in range(begin + 8 * whole, end):
         words[whole] |= uint64(text[at]) << uint64(8 * ((at - begin) & 7))
     a, b, c, d, e, f, g, h = state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
-    i, j, k, m, n, o, p, q = _IV[0], _IV[1], _IV[2], _IV[3], _IV[4] ^ uint64(count), _IV[5], _IV[6], _IV[7]
-    if last:
-        p = ~p
+    i, j, k, m, n, o, p, q = _IV[0], _IV[1], _IV[2], _IV[3], _IV[4] ^ uint64(count), _IV[5], _IV[6] ^ flag, _IV[7]
     for r in range(12):  # in plain variables, which stay in registers: a third of the time of an array
         s = _ORDER[r]
         a, e, i, n = _mix(a, e, i, n, words[s[0]], words[s[1]])

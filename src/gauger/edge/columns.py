@@ -150,12 +150,14 @@ def per_distinct(values: pa.Array, made: Callable[[Any], Any], kind: pa.DataType
 
 
 def text_of(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """The bytes of strings, and where each begins and the last one ends; a null one has none."""
+    """The bytes of strings, and where each begins and the last one ends; a null one has none. Both read-only."""
     _, offsets, data = strings.buffers() if pa.types.is_string(strings.type) else (None, None, None)
     if offsets is None:
         offsets = bytes(4 * (len(strings) + 1))
     at = np.frombuffer(offsets, np.int32)[strings.offset :][: len(strings) + 1]
-    return np.frombuffer(data or b"", np.uint8), at
+    text = np.frombuffer(data or b"", np.uint8)
+    text.flags.writeable = at.flags.writeable = False  # kernels are compiled anew for what can be written to
+    return text, at
 
 
 def either(first: pa.Array, other: Callable[[], pa.Array]) -> pa.Array:

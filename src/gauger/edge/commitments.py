@@ -6,7 +6,7 @@ All but the contexts are read strictly: canonical JSON, as it was written, byte 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,8 @@ from gauger.watermark.keys import Key, KeyContext
 
 COMMITMENT, PROOFS = "commitment.json", "proofs.jsonl"
 MAX_BYTES = 1 << 16  # of a record: six fields and 32 hashes
+
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def read_contexts(path: str | Path) -> tuple[KeyContext, ...]:
         InputError: unreadable or empty, a field missing or too long, or a context that is there twice; with its line.
     """
     source, first = str(path), dict[KeyContext, int]()
-    for line, record in records(source):
+    for line, record in records(source, needed=tuple(f.name for f in fields(KeyContext))):
         try:
             context = KeyContext(**{f.name: text(record.get(f.name)) or "" for f in fields(KeyContext)})
         except ConfigError as error:
@@ -114,12 +116,24 @@ def find_proof(path: Path, key_id: str) -> ProofRow:
     Raises:
         InputError: the file cannot be read, has no such line, or that line is damaged.
     """
-    wanted = canonical_json(key_id)
+    for row in find_proofs(path, [key_id]):
+        return row
+    raise InputError("no key with this id: the ids are in its lines, as `id`", source=str(path))
+
+
+def find_proofs(path: Path, key_ids: Collection[str]) -> Iterator[ProofRow]:
+    """The lines of a proofs file for the keys with these ids, as far as there are any.
+
+    Raises:
+        InputError: the file cannot be read, or one of these lines is damaged.
+    """
+    wanted = set(key_ids)
     try:
         with path.open("rb") as file:
             for line, raw in enumerate(iter(lambda: file.readline(MAX_BYTES), b""), 1):
-                if wanted in raw and (row := parse_canonical(raw, ProofRow, str(path), line)).id == key_id:
-                    return row
+                if not wanted.isdisjoint(_ID.findall(raw.decode(errors="replace"))):
+                    row = parse_canonical(raw, ProofRow, str(path), line)
+                    if row.id in wanted:
+                        yield row
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
-    raise InputError("no key with this id: the ids are in its lines, as `id`", source=str(path))

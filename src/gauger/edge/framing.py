@@ -32,7 +32,7 @@ def frame(owner, who, last, heads, heads_at, names_at, text, text_at, answers, a
     room = (len(owner) + len(answered)) * longest + text_at[-1] - text_at[0] + answers_at[-1] - answers_at[0]
     out = np.empty(room, np.uint8)
     begins, middles = np.zeros(len(last) + 1, np.int64), np.empty(len(last), np.int64)
-    to = message = 0
+    to = message = np.int64(0)  # not a constant, for which `_frame` would be compiled apart
     for exchange in range(len(last)):
         middles[exchange] = to
         while message < len(owner) and owner[message] == exchange:

@@ -74,7 +74,7 @@ def _read(source: str, schema: pa.Schema, *, needed: Sequence[str], once: bool =
     rows: dict[str, list[Any]] = {name: [] for name in schema.names}
     key, first = schema.names[0], dict[Any, int]()
     seen: dict[str, None] = {}
-    for line, record in records(source):
+    for line, record in records(source, needed=needed):
         seen.update(dict.fromkeys(record))
         for name in schema.names:
             try:
@@ -137,21 +137,30 @@ def _truth(value: Any) -> bool | None:
     return True if told in _TRUE else False if told in _FALSE else None
 
 
-def records(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def records(source: str, *, needed: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Records and the lines that they stand on: of CSV the header is line 1, unlike in logs, whose records are counted.
+
+    Args:
+        needed: columns that a CSV header must have. Whether a record has them is for who reads it.
+
+    Raises:
+        InputError: the file or a record cannot be read, or a column is missing.
+    """
     try:
         kind = kind_of(source)
+        above = 1 if kind == "csv" else 0
         if kind == "lines":
             stream = blocks(pieces(source), **_LIMITS)
         else:
             stream = (
-                tabular.csv_blocks(source, **_LIMITS)
+                tabular.csv_blocks(source, needed, **_LIMITS)
                 if kind == "csv"
                 else tabular.parquet_blocks(source, None, **_LIMITS)
             )
         for block in stream:
             if block.fault is not None:
-                raise InputError(block.fault.reason, source=source, line=block.line)
-            for line, raw in enumerate(block.data.split(b"\n"), block.line):
+                raise InputError(block.fault.reason, source=source, line=block.line + above)
+            for line, raw in enumerate(block.data.split(b"\n"), block.line + above):
                 if raw.strip():
                     yield line, _load(source, line, raw)
     except (OSError, TruncatedError) as error:

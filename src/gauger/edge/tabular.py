@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -20,8 +20,12 @@ from gauger.edge.quarantine import Fault, fault
 from gauger.errors import InputError
 
 
-def csv_blocks(source: str, *, block_bytes: int, block_lines: int) -> Iterator[Block]:
-    """Each record as a JSON object of its non-empty cells. Line numbers count records, without the header."""
+def csv_blocks(source: str, needed: Sequence[str] = (), /, *, block_bytes: int, block_lines: int) -> Iterator[Block]:
+    """Each record as a JSON object of its non-empty cells. Line numbers count records, without the header.
+
+    Raises:
+        InputError: the header cannot be read, or lacks a column that is needed.
+    """
     csv.field_size_limit(LONGEST_LINE)
     stream = _Text(source)
     rows = csv.reader(stream)
@@ -29,6 +33,9 @@ def csv_blocks(source: str, *, block_bytes: int, block_lines: int) -> Iterator[B
         header = next((cells for cells in rows if any(map(str.strip, cells))), [])
     except csv.Error as error:
         raise InputError(f"no CSV header: {error}", source=source) from None
+    if header and (missing := [name for name in needed if name not in header]):
+        has = ", ".join(ascii(name)[1:-1][:32] for name in header[:12])
+        raise InputError(f"no column `{missing[0]}` (the header has: {has})", source=source, line=1)
     records: list[bytes | Fault] = []
     size, line = 0, 1
     while True:

@@ -37,8 +37,9 @@ class Texts:
 
     Attributes:
         tokens: of each text, uint32[n]. prompts: the token ids that each answers, empty where the file has none.
-        prompted: how many have a prompt. entropy_nats: of each text float64[n], how free a model without the mark was
-            at each token; None where it was not asked for.
+        prompted: how many have a prompt that could be read; one in words needs the tokenizer.
+        entropy_nats: of each text float64[n], how free a model without the mark was at each token; None where it was
+            not asked for.
     """
 
     tokens: list[Tokens]
@@ -54,8 +55,8 @@ class Texts:
 class _Text(msgspec.Struct):
     tokens: list[TokenId] | None = None
     prompt_tokens: list[TokenId] | None = None
-    text: Any = None  # looked at only where there are no tokens, as other fields are not
-    prompt: Any = None
+    text: Any = None  # looked at only where there are no tokens
+    prompt: Any = None  # likewise where there are no tokens of it
     entropy_nats: Any = None  # looked at only where it is asked for
 
 
@@ -77,8 +78,8 @@ def read_texts(
 ) -> Iterator[Texts]:
     """Texts of JSON lines, each ``{"tokens": [...], "prompt_tokens": [...]}`` (prompt optional) or a list of ids.
 
-    With ``encode``, a line may have ``text`` and ``prompt`` in place of ids. Gives at least one part: an empty one of
-    an empty file. Other fields of a line are ignored.
+    With ``encode``, a line may have ``text`` in place of ``tokens``, and ``prompt`` in place of ``prompt_tokens``.
+    Gives at least one part: an empty one of an empty file. Other fields of a line are ignored.
 
     Args:
         encode: the ids of a text, by the keys' tokenizer.
@@ -122,8 +123,9 @@ def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
         raise ValueError("it is text, and marks lie on token ids: say --tokenizer-file")
     else:
         tokens = encode(row.text)
-        if prompt is None and isinstance(row.prompt, str):  # a quotation stands there by itself or after a blank
-            prompt = np.concatenate([encode(row.prompt), encode(f" {row.prompt}")])
+    if prompt is None and encode is not None and isinstance(row.prompt, str):
+        # A quotation stands there by itself or after a blank.
+        prompt = np.concatenate([encode(row.prompt), encode(f" {row.prompt}")])
     return _Read(tokens, prompt, _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0))
 
 

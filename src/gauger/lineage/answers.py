@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from gauger.lineage.words import Tokens
+from gauger.lineage.words import Tokens, changes
 from gauger.stats import BoolArray, FloatArray, IntArray
 
 LEAST_WORDS = 5
@@ -14,6 +15,8 @@ LEAST_ANSWERS = 20
 CANNED = 25
 FIRST = 50
 LEAST_COMMON = 0.3
+LEAST_MEDIAN, LEAST_OF_MEDIAN = 1 / 2, 1 / 2
+MOST_ASTRAY = 1 / 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +76,14 @@ def too_few(answers: Answers) -> BoolArray:
     return answers.counts() < LEAST_ANSWERS
 
 
+def abroad(answers: Answers, strays: BoolArray) -> BoolArray:
+    """The models of whose answers more than one in ten is ``astray``, bool[models].
+
+    Without those answers their habits would be those of one language, and the others' of all.
+    """
+    return np.bincount(answers.model[strays], minlength=answers.models) > MOST_ASTRAY * answers.counts()
+
+
 def other_words(answers: Answers) -> BoolArray:
     """The models that speak another language than the population, bool[models].
 
@@ -87,6 +98,30 @@ def other_words(answers: Answers) -> BoolArray:
     said = np.bincount(owner, minlength=answers.models)
     shared = np.bincount(owner, weights=common[code], minlength=answers.models)
     return (said > 0) & (shared < LEAST_COMMON * said)
+
+
+def astray(answers: Answers) -> BoolArray:
+    """The answers in another language than the others to the prompt, bool[n].
+
+    Of the words and signs that open them, those that open a quarter of the answers to that prompt have not half the
+    share that they have in the median answer. Where that is below 50 % nobody is: chance would do it.
+    """
+    hashes, starts = answers.tokens.opening(FIRST)
+    text = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.lexsort((hashes, answers.prompt[text]))  # stable: the answers that hold a word rise
+    hashes, text = hashes[order], text[order]
+    prompt = answers.prompt[text]
+    new = changes(hashes) | changes(prompt)
+    word = np.cumsum(new) - 1
+    held = np.bincount(word[new | changes(text)])
+    common = held[word] >= np.maximum(2, np.bincount(answers.prompt)[prompt] / 4)
+    share = np.bincount(text, weights=common, minlength=len(starts) - 1) / np.maximum(np.diff(starts), 1)
+    made = np.zeros(len(share), dtype=np.bool_)
+    edges = np.append(np.flatnonzero(changes(answers.prompt)), len(share))
+    for first, last in pairwise(edges):
+        median = np.median(share[first:last])
+        made[first:last] = (median >= LEAST_MEDIAN) & (share[first:last] < LEAST_OF_MEDIAN * median)
+    return made
 
 
 def in_common(answers: Answers) -> IntArray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from gauger.lineage.answers import Answers
 from gauger.lineage.centring import centred
-from gauger.lineage.words import Hashes, grams
-from gauger.stats import BoolArray, FloatArray, IntArray
+from gauger.lineage.words import Hashes, changes, grams
+from gauger.stats import FloatArray, IntArray
 
 OPENING, LONGEST_RUN, FEATURES = 25, 3, 20_000
 
@@ -64,21 +64,14 @@ def common_runs(answers: Answers, hashes: Hashes, starts: IntArray, n: int) -> t
     text = np.repeat(np.arange(len(answers.prompt)), np.diff(begins))
     order = np.argsort(runs, kind="stable")  # so a run's answers, and with them its prompts, rise
     runs, text = runs[order], text[order]
-    new = _changes(runs)
-    once = new | _changes(text)  # a run counts once in an answer
+    new = changes(runs)
+    once = new | changes(text)  # a run counts once in an answer
     names, code, text = runs[new], (np.cumsum(new) - 1)[once], text[once]
     held = np.bincount(code)
-    wide = np.bincount(code[_changes(code) | _changes(answers.prompt[text])])
+    wide = np.bincount(code[changes(code) | changes(answers.prompt[text])])
     kept = np.flatnonzero(wide >= max(3, asked / 50))
     kept = np.sort(kept[np.argsort(-held[kept], kind="stable")][:FEATURES])
     column = np.full(len(held), -1)
     column[kept] = np.arange(len(kept))
     seen = column[code] >= 0
     return names[kept], column[code[seen]], text[seen]
-
-
-def _changes(values: Hashes | IntArray) -> BoolArray:
-    """Where a value is not the one before it, bool[n]."""
-    made = np.ones(len(values), dtype=np.bool_)
-    made[1:] = values[1:] != values[:-1]
-    return made

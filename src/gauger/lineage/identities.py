@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gauger.lineage.population import UNKNOWN, Origin
+from gauger.lineage import population
+from gauger.lineage.population import Origin
 from gauger.stats import BoolArray, IntArray
 
 Kind = Literal["model", "common", "maker"]
@@ -97,13 +98,14 @@ def _with_bases(names: dict[str, tuple[int, Kind]], of: IntArray, size: int, ori
     owners: dict[str, set[int]] = {}
     for origin, identity in zip(origins, of, strict=True):
         if identity >= 0 and not origin.parent:
-            owners.setdefault(origin.base, set()).add(int(identity))
+            owners.setdefault(population.fold(origin.base), set()).add(int(identity))
     unknown = np.zeros(len(origins), dtype=np.bool_)
     for k, origin in enumerate(origins):
-        unknown[k] = origin.base.casefold() in UNKNOWN
-        if not unknown[k]:
+        base = population.fold(origin.base)
+        unknown[k] = not base
+        if base:
             named = _named(origin.base, names)
-            made[k, [*owners.get(origin.base, ()), *([named] if named >= 0 else [])]] = True
+            made[k, [*owners.get(base, ()), *([named] if named >= 0 else [])]] = True
     return Identities(names=names, of=of, of_base=made, may_be_of_base=made | unknown[:, None])
 
 

@@ -20,13 +20,14 @@ def verdicts(
     alpha: float,
     *,
     per_pair: bool = False,
+    undecided: Sequence[int] = (),
 ) -> list[Verdict]:
-    """One word for each pair. p: None where the pair could not be judged.
+    """One word for each pair. p: None where it could not be judged. undecided: pairs that more prompts may yet decide.
 
     ``related``: rejected by Holm over the suspect's candidates, or, ``per_pair``, at alpha each.
     ``none of the candidates``: all were judged and none is rejected, which is no proof of innocence.
     ``not shown``: not rejected, while another candidate is, or could not be judged.
-    ``cannot tell``: not judged, or not rejected where the null population is too small for it to be.
+    ``cannot tell``: not judged, or not rejected while undecided or where the null population is too small for it to be.
 
     Null: as ``calibration.p_values``, for each candidate of a suspect.
     Guarantee: P(a suspect is called related to a candidate that it is not related to) <= alpha, for each suspect;
@@ -40,7 +41,7 @@ def verdicts(
     for rows in of.values():
         judged = [k for k in rows if p[k] is not None and n_null[k]]
         tests = 1 if per_pair else len(judged)
-        able = {k for k in judged if conformal.floor(n_null[k]) * tests <= alpha}
+        able = {k for k in judged if conformal.floor(n_null[k]) * tests <= alpha} - set(undecided)
         found = np.array([p[k] for k in judged], dtype=np.float64)
         rejected = found <= alpha if per_pair else holm(found, alpha).mask
         none = len(able) == len(rows) and not rejected.any()

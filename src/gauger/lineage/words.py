@@ -35,10 +35,8 @@ class Tokens:
 
     def opening(self, longest: int) -> tuple[Hashes, IntArray]:
         """The first ``longest`` words and signs of each text, and where each text's begin."""
-        size = np.minimum(np.diff(self.starts), longest)
-        starts = np.concatenate([[0], np.cumsum(size)])
-        place = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[:-1], size)
-        return self.hashes[place], starts
+        made = self.part(self.starts[:-1], np.minimum(np.diff(self.starts), longest))
+        return made.hashes, made.starts
 
     def sentence_starts(self) -> tuple[Hashes, IntArray]:
         """What each sentence and line begins with (after . ! ? : or a line's end), and where each text's begin."""
@@ -52,9 +50,12 @@ class Tokens:
 
     def take(self, texts: IntArray) -> Tokens:
         """Some of the texts, in the order given: indices int64[k]."""
-        size = np.diff(self.starts)[texts]
+        return self.part(self.starts[texts], np.diff(self.starts)[texts])
+
+    def part(self, first: IntArray, size: IntArray) -> Tokens:
+        """Of each text ``size`` tokens from the place ``first`` on, int64[k]."""
         starts = np.concatenate([[0], np.cumsum(size)])
-        place = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[texts], size)
+        place = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, size)
         return Tokens(hashes=self.hashes[place], word=self.word[place], starts=starts)
 
 
@@ -64,6 +65,8 @@ def tokenize(text: Bytes, offsets: IntArray) -> Tokens:
     A word is a run of letters and digits; A to Z are folded. Of scripts that put no spaces between words (U+3000 to
     U+DFFF) each character is one. A sign is any other character but the space.
     """
+    text = text.view()
+    text.flags.writeable = False  # the kernel is compiled anew for what can be written to
     starts = np.zeros(len(offsets), dtype=np.int64)
     none, no_words = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.bool_)
     _split(text, offsets, starts, none, no_words, False)
@@ -93,6 +96,13 @@ def grams(hashes: Hashes, starts: IntArray, n: int) -> tuple[Hashes, IntArray]:
     out = np.empty(begins[-1], dtype=np.uint64)
     _runs(hashes, starts, begins, n, out)
     return out, begins
+
+
+def changes(values: Hashes | IntArray) -> BoolArray:
+    """Where a value is not the one before it, bool[n]."""
+    made = np.ones(len(values), dtype=np.bool_)
+    made[1:] = values[1:] != values[:-1]
+    return made
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

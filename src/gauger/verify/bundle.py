@@ -22,6 +22,7 @@ ENTRY = {**dict.fromkeys(("author", "case", "kind", "prev", "role", "time"), str
 EVIDENCE = {**dict.fromkeys(("kind", "method", "null", "subject", "why"), str), "anytime": bool, "inputs": list,
             "n": int, "params": dict}  # fmt: skip
 EVENT = {**dict.fromkeys(("capacity", "object", "process", "role", "time", "who"), str), "entry": int}
+MOST = 1e9  # nats
 SKEW = timedelta(minutes=5)  # that two honest clocks may differ
 RULE = "if the null is true, an e-value of 1 / alpha or more has a chance of at most alpha (Markov)"
 Plan = tuple[bool, str]  # whether an evidence's plan is proven to have come first, and how
@@ -60,7 +61,13 @@ def verify(
         at: the time by the reader's clock; without it nothing is too new.
         roots: certificates in PEM. If there are any, each time stamp must be by an authority under one of them.
     """
-    bundle = parsed(data, "bundle")
+    try:
+        return _verified(parsed(data, "bundle"), trusted, at, roots)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise VerifyError(f"bundle: it holds what no bundle does ({type(error).__name__})") from None
+
+
+def _verified(bundle: Any, trusted: Sequence[Trusted], at: datetime | None, roots: Sequence[bytes]) -> Report:
     found = re.fullmatch("gauger/bundle/[1-9][0-9]{0,8}", str(bundle.get("schema"))) if type(bundle) is dict else None
     if found is None:
         raise VerifyError("bundle: this is none: it does not begin as one does")
@@ -82,20 +89,23 @@ def verify(
     _custody(bundle["custody"], keys[0], entries, names)
     log = _logged(bundle, keys, names, roots)
     _agree(log, times, sealed, at)
-    known = min((time for k, time, _, sure in log.seen if k < 0 and sure), default=at or sealed)
-    for key in keys[:2]:
-        if key.trusted is not None:
-            key.trusted.check(f"bundle: the {key.use}'s key", sealed, known)
+    for key, signed in ((keys[0], [-1]), (keys[1], range(len(log.points)))):
+        for k in signed:
+            known = min((time for of, time, _, sure in log.seen if of == k and sure), default=at or sealed)
+            if key.trusted is not None:
+                key.trusted.check(f"bundle: the {key.use}'s key", sealed if k < 0 else min(sealed, known), known)
     first = {str(e["body"].get("plan")): e["seq"] for e in reversed(entries) if e["kind"] == "plan"}
     tried = {str(b["evidence"]["inputs"]): e["seq"] for e, b in reversed(rows)}  # entered again, they are no newer
-    plans = [_plan(tried[str(b["evidence"]["inputs"])], str(b.get("plan", "")), first, log, keys) for _, b in rows]
+    tests = [(tried[str(b["evidence"]["inputs"])], str(b.get("plan", ""))) for _, b in rows]
+    plans = [_plan(seq, times[seq], plan, first, log, keys) for seq, plan in tests]
     later = {str(e["body"].get("corrects"))[7:]: e["seq"] for e in entries}
     more = [{"command": str(b.get("command", "")), "corrected_by": later.get(names[e["seq"]])} for e, b in rows]
     numbers = [
         {"entry": e["seq"], **body["evidence"], **_rates(body), "plan": plan, **said}
         for (e, body), (_, plan), said in zip(rows, plans, more, strict=True)
     ]
-    said = tuple(_proven(entries, keys, log, plans)), tuple(_asserted(entries, keys, log, plans))
+    alone = list(_let_out(entries, names))
+    said = tuple(_proven(entries, keys, log, plans)), tuple(_asserted(entries, keys, log, plans, alone))
     return Report(entries[0]["case"], tuple(names), sealed, keys[0].id, bool(keys[0].trusted), *said, tuple(numbers))
 
 
@@ -135,8 +145,11 @@ def _evidence(envelope: Any, key: Key, seq: int, body: dict[str, Any]) -> None:
     if type(said) is not dict or (type(said.get("log_e")) not in (int, float) and said.get("log_e") != "-inf"):
         raise VerifyError(f"{where}: has no number")
     fields({k: v for k, v in said.items() if k != "log_e"}, EVIDENCE, where)
+    far = said["log_e"] != "-inf" and abs(said["log_e"]) > MOST
     if said["kind"] not in ("exact", "calibrated", "model") or said["n"] < 0 or not (said["null"] and said["inputs"]):
         raise VerifyError(f"{where}: is none: it lacks a null, inputs, a count, or a kind that there is")
+    if far or not all(type(name) is str for name in said["inputs"]):
+        raise VerifyError(f"{where}: is none: its number is beyond all measure, or its inputs are no digests")
     subject, predicate = statement(envelope, key, "evidence", where)
     inputs = [{"digest": {"sha256": str(i)[7:]}, "name": f"input/{k}"} for k, i in enumerate(said["inputs"])]
     limits = {"alpha": body.get("alpha"), "fdr": body.get("fdr"), "floor": said["params"].get("floor"), "rule": RULE}
@@ -189,14 +202,24 @@ def _logged(bundle: dict[str, Any], keys: Sequence[Key], names: Sequence[str], r
     cosigned = [(k, *said) for k, point in enumerate(points) for said in point.cosigned]
     if {key for _, key, _ in cosigned} != set(keys[2:]):
         raise VerifyError("keys: there is a witness's key that nothing uses")
-    seen = [(k, time, f"witness {key.name}", key.trusted is not None) for k, key, time in cosigned]
+    seen = [
+        (k, time, f"witness {key.name}{', whom you trust' * bool(key.trusted)}", bool(key.trusted))
+        for k, key, time in cosigned
+    ]
     for k, row in enumerate(bundle["timestamps"]):
         of = fields(row, {"authority": str, "checkpoint": int, "response": str}, f"time stamp {k}")["checkpoint"]
         if not -1 <= of < len(points):
             raise VerifyError(f"time stamp {k}: is of nothing here")
         data = points[of].body if of >= 0 else canonical(bundle["custody"])
         time = stamped(row["response"], data, roots, f"time stamp {k}")
-        seen.append((of, time, f"time-stamping authority {row['authority']}", bool(roots)))
+        seen.append(
+            (
+                of,
+                time,
+                f"time-stamping authority {'under your roots, here called ' * bool(roots)}{row['authority']}",
+                bool(roots),
+            )
+        )
     return Log(points, at, seen)
 
 
@@ -219,19 +242,60 @@ def _agree(log: Log, times: Sequence[datetime], sealed: datetime, at: datetime |
             raise VerifyError(f"entry {seq}: is of {times[seq]}, as it says, but the {who} saw it at {seen}")
 
 
-def _plan(seq: int, digest: str, first: dict[str, int], log: Log, keys: Sequence[Key]) -> Plan:
-    """Whether it is proven since when an evidence's plan was there, and how."""
+def _plan(seq: int, time: datetime, digest: str, first: dict[str, int], log: Log, keys: Sequence[Key]) -> Plan:
+    """Whether it is proven since when the plan of the evidence that was entered then was there, and how."""
     if (plan := first.get(digest)) is None:
         return False, "its plan is not in this case" if digest else "it names no plan"
     if plan > seq:
         return False, f"LATE: its plan is entry {plan}, after its inputs were measured (entry {seq})"
     between = {k for k, p in enumerate(log.points) if log.at[plan] < p.size <= log.at[seq]}
-    dated = min(((time, who) for k, time, who, sure in log.seen if k in between and sure), default=None)
-    if dated:
-        return True, f"its plan (entry {plan}) was in the log by {dated[0]} ({dated[1]}), and it was not"
+    dated = min(((seen, who) for k, seen, who, sure in log.seen if k in between and sure), default=None)
+    if dated and dated[0] < time:
+        return True, f"its plan (entry {plan}) was in the log by {dated[0]} ({dated[1]}); it says that it came after"
+    if dated:  # that checkpoint does not hold it, and may have been shown to nobody until then
+        return False, f"its plan (entry {plan}) was in the log by {dated[0]} ({dated[1]}): it is of {time}, no later"
     if between and keys[1].trusted is not None and keys[1].public != keys[0].public:
         return True, f"its plan (entry {plan}) was in a checkpoint of the log that you trust, and it was not"
     return False, f"its plan (entry {plan}) is before it in the chain; since when, nobody says whom you trust"
+
+
+def _let_out(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[int]:
+    """Entries by which something left the house that two people, one of whom had not written it, had not approved.
+
+    An approval is the last word of a reviewer or counsel on the latest draft, and nobody's is another. What was on its
+    way with their approval may arrive, whatever they say then.
+    """
+    drafts, begun = dict[tuple[str, str], dict[str, str]](), dict[str, tuple[str, str]]()
+    wrote, words = dict[tuple[str, str], set[str]](), dict[str, dict[str, str]]()
+    corrected, out = set[str](), set[tuple[str, str]]()
+
+    def approved(kind: str, key: str, document: str) -> bool:
+        draft = drafts.get((kind, key), {})
+        votes = words.get(draft.get("digest", ""), {})
+        agreed = set(votes.values()) == {"approve"} and len(votes) > 1 and draft["document"] == document
+        return agreed and bool(set(votes) - wrote[kind, document]) and draft["digest"] not in corrected
+
+    for e, name in zip(entries, names, strict=True):
+        said = {k: v for k, v in e["body"].items() if type(v) is str}
+        kind, digest, state = e["kind"].strip().casefold(), f"sha256:{name}", said.get("state", "")
+        who = " ".join(e["author"].casefold().split())
+        key, document, to = (said.get(field, "") for field in (kind, "document", "to"))
+        if kind == "review" and who and e["role"] in ("reviewer", "counsel"):
+            words.setdefault(said.get("of", ""), {})[who] = said.get("verdict", "")
+        elif kind == "note" and "sending" in said and approved("notice", said.get("notice", ""), said["sending"]):
+            begun[digest] = said.get("notice", ""), said["sending"]
+        elif kind in ("notice", "disclosure") and state in ("drafted", "proposed"):
+            drafts[kind, key] = {"digest": digest, "document": document, "to": to}
+            wrote.setdefault((kind, document), set()).add(who)
+            out.discard((kind, key))
+        elif kind in ("notice", "disclosure") and (state in ("sent", "made") or (kind, key) not in out):
+            ready = approved(kind, key, document) or (kind == "notice" and (key, document) in begun.values())
+            inside = state in ("withdrawn", "appealed", "counter-notice")
+            if not inside and (not ready or (kind, key) in out or drafts[kind, key]["to"] != to):
+                yield e["seq"]
+            out |= set() if inside else {(kind, key)}
+        begun.pop(said.get("not_sent", ""), None)
+        corrected.add(said.get("corrects", ""))
 
 
 def _proven(entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequence[Plan]) -> Iterator[str]:
@@ -242,20 +306,24 @@ def _proven(entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequen
     yield f"that log only grew, from its first checkpoint here (entries: {log.points[0].size}) on, of {len(log.points)}"
     for k, time, who, _ in (row for row in log.seen if row[3]):
         what = f"the first {log.points[k].size} entries of the log were" if k >= 0 else "the chain of custody was"
-        yield f"{what} there at {time}: {who}, whom you trust"
+        yield f"{what} there at {time}: {who}"
     for plan, number in Counter(plan for sure, plan in plans if sure).items():
         yield f"evidences ({number}): {plan}"
     if plans:
         yield f"each evidence statement ({len(plans)}) says what its entry says, and its error rates follow from that"
 
 
-def _asserted(entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequence[Plan]) -> Iterator[str]:
+def _asserted(
+    entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequence[Plan], alone: Sequence[int]
+) -> Iterator[str]:
     """What somebody says, and who."""
     for key in (key for key in keys if key.trusted is None):
         yield f"that the {key.use}'s key {key.id} is that of {key.name!r}: you did not say that you trust it"
     for k, time, who, _ in (row for row in log.seen if not row[3]):
         yield f"that {f'checkpoint {k}' if k >= 0 else 'the chain of custody'} was there at {time}: {who}, unchecked"
     yield f"who the authors ({len({e['author'] for e in entries})}) are, and their roles: the seal's signer says so"
+    for seq in alone:
+        yield f"that it was right to let out what entry {seq} is about: no two people approved it before, in this case"
     yield "when each entry was written, but for what is dated above; and that no entry followed the last"
     yield "the chain of custody's objects, processes and capacities (ISO/IEC 27037), and that it leaves out no entry"
     if plans:

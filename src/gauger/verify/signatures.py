@@ -23,10 +23,14 @@ PREDICATES = "https://gauger.dev/predicates/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trusted:
-    """An Ed25519 key (32 bytes) of which the reader knows, by another way, whose it is: a witness's, or not."""
+    """An Ed25519 key (32 bytes) of which the reader knows, by another way, whose it is: a witness's, or not.
+
+    name: under which the reader knows it, if any.
+    """
 
     public: bytes
     witness: bool = False
+    name: str = ""
     not_before: datetime | None = None
     not_after: datetime | None = None
 
@@ -62,15 +66,22 @@ class Key:
 
 def keys_of(rows: Sequence[Any], trusted: Sequence[Trusted]) -> list[Key]:
     """The keys of a bundle: the case's, the log's, and any number of witnesses'."""
-    known, keys = {(t.public, t.witness): t for t in trusted}, list[Key]()
+    known, keys = dict[tuple[bytes, bool], Trusted](), list[Key]()
+    for t in sorted(trusted, key=lambda t: t.not_after is not None):  # of a key that is given twice, what expires
+        known[t.public, t.witness] = t
     for k, row in enumerate(rows):
         found = fields(row, {"keyid": str, "name": str, "public": str, "use": str}, f"keys[{k}]")
         public, use = unbase64(found["public"], f"keys[{k}]"), found["use"]
         keys.append(Key(public=public, use=use, name=found["name"], trusted=known.get((public, use == "witness"))))
         same(found["keyid"], keys[-1].id, f"keys[{k}]: keyid")
+        if (mine := keys[-1].trusted) is not None and mine.name not in ("", keys[-1].name):
+            raise VerifyError(f"keys[{k}]: you know this key as {mine.name!r}, and it is called {keys[-1].name!r} here")
     uses = [key.use for key in keys]
     if uses != ["case", "log"] + ["witness"] * (len(uses) - 2) or len(set(keys)) < len(keys):
         raise VerifyError("keys: there is the case's, then the log's, then witnesses', and none of them twice")
+    witnesses = {key.public for key in keys[2:]}
+    if len(witnesses) < len(keys) - 2 or witnesses & {key.public for key in keys[:2]}:
+        raise VerifyError("keys: a witness has a key of its own, neither the house's nor another witness's")
     return keys
 
 

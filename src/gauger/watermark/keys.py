@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ MAX_FIELD_BYTES = 1024
 
 _DERIVE = b"gauger-key-v1"
 _COMMIT = b"gauger-commitment-v1"
+_UNUSED = b"gauger-unused-v1"
 _FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,6 +116,22 @@ def derive(master: bytes, context: KeyContext) -> Key:
     """
     _check_bytes("a master key", master, MASTER_BYTES)
     return Key(context, hmac.digest(master, _DERIVE + context.message(), "sha256"))
+
+
+def unused(keys: Sequence[Key], n: int) -> list[Key]:
+    """Keys that nobody serves under: always the same for these keys, in any order, and unknown without all of them.
+
+    Nobody who did not hold the keys can have written a text that the unused ones acquit; and a referee who was shown
+    the keys has the same ones as whoever holds the master.
+
+    Raises:
+        ConfigError: no keys.
+    """
+    if not keys:
+        raise ConfigError("unused keys are made from those that they stand beside: give at least one")
+    ordered = sorted(keys, key=lambda key: key.id)
+    root = hashlib.sha256(b"".join((_UNUSED, *(key.secret for key in ordered)))).digest()
+    return [derive(root, replace(ordered[0].context, party=f"unused:{k}", epoch="never")) for k in range(n)]
 
 
 def epochs(first: datetime, last: datetime, *, period_days: int) -> tuple[str, ...]:

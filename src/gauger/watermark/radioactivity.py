@@ -164,7 +164,7 @@ class Judgement:
     def verdict(self) -> Verdict:
         """What the looks say by now."""
         merged = self._merged()
-        each = [look.merged.log_e if look.merged else -math.inf for look in self.looks]
+        each = self._each()
         by_key = tuple(self._evidence(self._null(k), each[k], key.id) for k, key in enumerate(self.keys))
         return Verdict(
             evidence=self._evidence(merged.null, merged.log_e, *self.plan.keys),
@@ -179,9 +179,12 @@ class Judgement:
         """The mean over keys, against the null that all of theirs are true."""
         null = f"{self.plan.subject} did not learn from text that was marked with any of {len(self.keys)} keys"
         null = null if len(self.keys) > 1 else self._null(0)
-        each = [look.merged.log_e if look.merged else -math.inf for look in self.looks]
-        shares = [Merged(null=null, kind="exact", log_e=e) for e in each]
+        shares = [Merged(null=null, kind="exact", log_e=e) for e in self._each()]
         return mean(shares, [1 / len(shares)] * len(shares))
+
+    def _each(self) -> list[float]:
+        """Each key's e-value by now; before the first look 1, which is no evidence."""
+        return [look.merged.log_e if look.merged else 0.0 for look in self.looks]
 
     def _null(self, k: int) -> str:
         return f"{self.plan.subject} did not learn from text that was marked with key {self.plan.keys[k]}"
@@ -203,7 +206,7 @@ class Judgement:
             n=self.n,
             anytime=True,
             inputs=(self.plan.digest, *key_ids, *self.inputs),
-            why=self.words,
+            why=self.words if self.looks[0].done else "no look is done yet, so no evidence",
         )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,8 @@ import pytest
 from gauger.app import cli
 from gauger.app.case_documents import campaign_rows, evidence_rows
 from gauger.case.entries import following, verify_chain
+from gauger.case.reporting.reading import read
+from gauger.edge.case.store import open_store
 from gauger.errors import ConfigError, InputError
 from gauger.model import Case, Entry, digest, to_plain
 from gauger.watermark.keys import KeyContext
@@ -115,6 +120,73 @@ def test_what_is_said_beside_a_campaign_and_a_mark(gauger: Gauger) -> None:
     assert note["body"]["document"] == digest(path.read_bytes())
 
 
+def test_a_campaign_that_is_added_again_stands_in_the_place_of_the_first(gauger: Gauger) -> None:
+    folder = scan_folder()
+    first, *rest = said(gauger, "case", "new", "C-1", "--scan", str(folder))["entries"]
+    add = ("case", "add", "campaign", "C-1", str(folder), "--cached", "0.9", "--price-list", "of April", "--corrects")
+    (again,) = said(gauger, *add, "0")["entries"]  # its evidences stand already
+    assert again["body"]["corrects"] == first["digest"]
+    assert len(said(gauger, "case", "show", "C-1")["entries"]) == 2 + len(rest)
+    assert f"corrected by entry {again['seq']}: " in " ".join(gauger("case", "show", "C-1")[1].split())
+    for wrong, why in (("1", "no campaign of this case"), ("99", "no entry 99"), ("0", "was corrected by entry")):
+        code, _, err = gauger(*add, wrong)
+        assert (code, why in err) == (2, True), err
+    assert gauger("case", "report", "C-1", "--out", "report.html")[0] == 0
+    page = Path("report.html").read_text()
+    value = page[page.index('<section id="value"') :]
+    assert value.split("</table>")[0].count("<tr") == 2, "a head and one campaign"
+
+
+def test_what_was_corrected_does_not_come_back(gauger: Gauger) -> None:
+    """Neither by the record of its campaign in a report, nor with the campaign when that is added anew."""
+    folder = scan_folder()
+    _, first, *_ = said(gauger, "case", "new", "C-1", "--scan", str(folder))["entries"]
+    with open_store("cases.db") as store:
+        body = {**first["body"], "evidence": {**first["body"]["evidence"], "log_e": 0.125}, "corrects": first["digest"]}
+        store.append("C-1", "evidence", body, author="mira", time=datetime.now(UTC).replace(microsecond=0))  # noqa: TID251
+    add = ("case", "add", "campaign", "C-1", str(folder), "--cached", "0.9", "--price-list", "x", "--corrects", "0")
+    assert len(said(gauger, *add)["entries"]) == 1
+    with open_store("cases.db") as store:
+        figures = read(store.case("C-1")).figures
+    assert digest(first["body"]["evidence"]) not in {digest(f.evidence) for f in figures}
+    assert 0.125 in {f.evidence.log_e for f in figures}
+
+
+def test_two_campaigns_of_one_scan_are_replayed_by_one_run(
+    gauger: Gauger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = scan_folder()
+    report = json.loads((folder / "report.json").read_text())
+    report["campaigns"] += [{**report["campaigns"][0], "id": "c-2"}]
+    report["command"] = "gauger scan log.jsonl"
+    (folder / "report.json").write_text(json.dumps(report))
+    ids = [row["id"] for row in report["campaigns"]]
+    said(gauger, "case", "new", "C-1")
+    for name in ids:
+        said(gauger, "case", "add", "campaign", "C-1", str(folder), "--campaign", name)
+    ran: list[Any] = []
+
+    def run(*given: Any, **_: Any) -> Any:
+        ran.append(given)
+        return SimpleNamespace(returncode=1, stdout=(folder / "report.json").read_bytes(), stderr=b"")
+
+    monkeypatch.setattr("gauger.app.case_replaying.subprocess.run", run)
+    rows = said(gauger, "case", "replay", "C-1")["evidence"]
+    assert len(ran) == 1
+    assert len(rows) == 2 * len(report["campaigns"][0]["evidence"])
+    assert {row["word"] for row in rows} == {"same"}
+
+
+def test_another_campaign_corrects_none(gauger: Gauger) -> None:
+    folder = scan_folder()
+    said(gauger, "case", "new", "C-1", "--scan", str(folder))
+    report = json.loads((folder / "report.json").read_text())
+    report["campaigns"][0]["id"] = "c-2"
+    (folder / "report.json").write_text(json.dumps(report))
+    code, _, err = gauger("case", "add", "campaign", "C-1", str(folder), "--corrects", "0")
+    assert (code, "this is c-2: no correction" in err) == (2, True)
+
+
 def test_a_campaign_must_be_said_where_there_are_several(gauger: Gauger) -> None:
     folder = scan_folder()
     report = json.loads((folder / "report.json").read_text())
@@ -138,9 +210,9 @@ def test_a_campaign_must_be_said_where_there_are_several(gauger: Gauger) -> None
 def test_documents_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    for read in (lambda: evidence_rows(path), lambda: campaign_rows(path, None)):
+    for rows in (lambda: evidence_rows(path), lambda: campaign_rows(path, None)):
         with pytest.raises((InputError, ConfigError)):
-            read()
+            rows()
 
 
 @pytest.mark.parametrize(
@@ -211,18 +283,30 @@ def test_a_strangers_command_does_nothing(gauger: Gauger, command: str) -> None:
     assert sorted(Path().rglob("*")) == before
 
 
-@pytest.mark.parametrize(
-    ("answers", "said_"),
-    [("--answers /dev/zero", "no file"), (f"--answers {'x' * 300}", "File name too long"), ("", "PLAN")],
-)
-def test_what_a_strangers_command_would_write_to(gauger: Gauger, answers: str, said_: str) -> None:
+WRITTEN_TO = {
+    "--answers /dev/zero": "is not in",
+    "--answers .": "no file",
+    "--answers ..": "is not in",
+    f"--answers {'x' * 300}": "File name too long",
+    "": "PLAN",
+}
+"""What a stranger's command would write to, and why it is not run."""
+
+
+def test_what_a_strangers_command_would_write_to(gauger: Gauger) -> None:
     said(gauger, "case", "new", "C-1")
     first = json.loads(detected(gauger).read_text())
-    Path("other.json").write_text(json.dumps(first | {"command": f"gauger watermark radioactivity run {answers}"}))
-    said(gauger, "case", "add", "evidence", "C-1", "other.json", "detect.json")
-    rows = json.loads(gauger("case", "replay", "C-1", "--json")[1])["evidence"]
-    assert [row["word"] for row in rows] == ["cannot be run again", "same"]  # the one does not keep the other from it
-    assert said_ in rows[0]["why"]
+    os.mkfifo("pipe")
+    for k, answers in enumerate(WRITTEN_TO):
+        command = f"gauger watermark radioactivity run {answers}"
+        Path(f"{k}.json").write_text(json.dumps(first | {"command": command}))
+        said(gauger, "case", "add", "evidence", "C-1", f"{k}.json")
+    said(gauger, "case", "add", "evidence", "C-1", "detect.json")
+    *rows, last = json.loads(gauger("case", "replay", "C-1", "--json")[1])["evidence"]
+    assert last["word"] == "same"  # the others do not keep it from being run
+    for row, why in zip(rows, WRITTEN_TO.values(), strict=True):
+        assert row["word"] == "cannot be run again"
+        assert why in row["why"]
 
 
 def test_a_strangers_folder_holds_data_and_no_modules(gauger: Gauger) -> None:

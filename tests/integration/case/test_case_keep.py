@@ -22,8 +22,10 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("cryptography")
 
 from gauger.app import case_keeping, cli
+from gauger.app.cli.case.show import _show_case
 from gauger.case import retention
 from gauger.case.entries import verify_chain
+from gauger.case.retention import word
 from gauger.edge.case import sealed as sealed_module
 from gauger.edge.case.sealed import Sealed, create
 from gauger.edge.case.store import Store, open_store
@@ -193,6 +195,21 @@ def test_the_reading_is_entered_before_anything_is_opened(cases: Store, sealed: 
     with pytest.raises(VerifyError):
         read(cases, sealed, name)
     assert cases.case("C-1").entries[-1].kind == "read"
+
+
+def test_holds_releases_and_what_was_no_release_are_told_apart(
+    cases: Store, sealed: Sealed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = put(cases, sealed)
+    case_keeping.hold(cases, "C-1", name, on=True, why="court", author="mira", time=NOW)
+    with pytest.raises(ConfigError, match="stays on hold"):
+        case_keeping.hold(cases, "C-1", name, on=False, why="court", author="mira", time=NOW)
+    case_keeping.hold(cases, "C-1", name, on=False, why="court", author="lea", time=NOW)
+    assert list(map(word, cases.case("C-1").entries))[-4:] == ["kept", "hold", "refused", "released"]
+    _show_case(cases.case("C-1"), as_json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    for said in ("on legal hold:", "release refused", "released from hold:"):
+        assert said in shown
 
 
 def test_a_hold_that_comes_first_in_the_chain_voids_an_erasure(

@@ -14,19 +14,20 @@ import pytest
 
 from gauger.app import cli
 from gauger.watermark.radioactivity import doubling
-from tests.integration.radioactivity.conftest import write
+from tests.integration.radioactivity.conftest import key, write
 
 Gauger = Callable[..., tuple[int, str, str]]
 Files = dict[str, list[str]]
 
 
-def planned(gauger: Gauger, files: Files, server: Any, *more: str) -> str:
+def planned(gauger: Gauger, files: Files, server: Any, *more: str, warned: str = "") -> str:
     """Make plan.json; gives its digest."""
     given = ("--subject", "suspect-7", "--endpoint", server.url, "--ask-model", "m-7", "--alpha", "1e-3")
     code, out, err = gauger(
         "plan", "plan.json", *given, *files["asked"], *files["ours"], *files["key"], "--json", *more
     )
-    assert (code, err) == (0, "")
+    assert (code, bool(err)) == (0, bool(warned))
+    assert warned in err
     return str(json.loads(out)["digest"])
 
 
@@ -170,12 +171,12 @@ def test_quotations_of_a_prompt_are_no_mark(gauger, files, server, speakers) -> 
     rows = Path("served.jsonl").read_text().splitlines()
     texts = [" ".join(f"w{k}" for k in json.loads(row)["tokens"]) for row in rows]
     Path("prompts.jsonl").write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
-    planned(gauger, files, server)
+    planned(gauger, files, server, warned="100 of the 100 prompts hold windows")
     code, said = ran(gauger, files)
     assert (code, said["answers"], said["evidence"]["n"]) == (0, 100, 0)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kind", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_who_is_killed_goes_on_and_asks_nothing_twice(
     gauger, files, server, speakers, killed_at, kind: signal.Signals
 ) -> None:
@@ -375,6 +376,60 @@ def test_keys_are_held_against_their_commitment(gauger, files, server, capsys) -
     assert json.loads(Path("plan.json").read_text())["commitment"] == root
     Path("plan.json").unlink()
     files["key"][files["key"].index("campaign:1")] = "campaign:2"
-    assert "no key with this id" in bad_plan(gauger, files, "--commitment", "committed")
-    Path("committed/proofs.jsonl").unlink()
+    code, out, err = gauger("plan", "plan.json", "--subject", "s", *files["asked"], *files["ours"], *files["key"],
+                            "--commitment", "committed")  # fmt: skip
+    assert (code, out, "1 of the plan's 1 keys have no proof in committed" in err) == (4, "", True)
+    files["key"][files["key"].index("campaign:2")] = "campaign:1"
+    proofs = Path("committed/proofs.jsonl")
+    proofs.write_text(proofs.read_text().replace('"index":0', '"index":1'))
+    code, _, err = gauger("plan", "plan.json", "--subject", "s", *files["asked"], *files["ours"], *files["key"],
+                          "--commitment", "committed")  # fmt: skip
+    assert (code, "is not in the commitment" in err) == (4, True)
+    proofs.unlink()
+    assert "committed has no proofs.jsonl" in bad_plan(gauger, files, "--commitment", "committed")
+
+
+def test_a_referee_judges_with_revealed_keys(gauger, files, server, speakers, capsys, monkeypatch) -> None:
+    for folder in ("committed", "elsewhere"):
+        own = ["--id", key("campaign:1").id, "--out", f"{folder}.json", "--master-env", "MASTER"]
+        assert cli.run(["watermark", "commit", "--out", folder, "--pad-to", "4", *files["key"]]) == 0
+        assert cli.run(["watermark", "reveal", folder, *own]) == 0
+    capsys.readouterr()
+    server.says = speakers["marked"]
     planned(gauger, files, server, "--commitment", "committed")
+    code, by_master = ran(gauger, files)
+    assert code == 1
+    monkeypatch.delenv("MASTER")
+    record = ("--commitment", "committed/commitment.json")
+    for verb in ("judge", "run"):
+        for more in ((), record):
+            files["key"] = ["--revealed", "committed.json", *more]
+            assert ran(gauger, files, verb=verb) == (1, by_master)
+    given = ["judge", "plan.json", "--answers", "said.jsonl", *files["asked"], *files["ours"]]
+    for more, wrong, words in (
+        (["--master-env", "MASTER"], 2, "leave out the master key"),
+        (["--commitment", "elsewhere/commitment.json"], 4, "but the plan's is sha256:"),
+        (["--revealed", "committed.json"], 2, "the same key twice"),
+    ):
+        code, out, err = gauger(*given, "--revealed", "committed.json", *more)
+        assert (code, out, words in err) == (wrong, "", True), more
+    code, _, err = gauger(*given, "--revealed", "elsewhere.json", *record)  # the key, but another commitment's proof
+    assert (code, "is not in the commitment" in err) == (4, True)
+    Path("other.json").write_text(Path("committed.json").read_text().replace("campaign:1", "campaign:2"))
+    code, _, err = gauger(*given, "--revealed", "other.json")
+    assert (code, "1 of the plan's 1 keys are not among the revealed" in err) == (2, True)
+
+
+def test_prompts_that_quote_what_was_served_are_counted(gauger, files) -> None:
+    served = json.loads(Path("served.jsonl").read_text().splitlines()[0])["tokens"]
+    lines = Path("prompts.jsonl").read_text().splitlines()
+    for at, words in ((3, served[2:5]), (9, served[7:9]), (11, served[7:8])):  # a window is two words
+        said = " ".join(f"w{k}" for k in words)
+        lines[at] = json.dumps({"id": f"q{at}", "prompt": f"say it: {said}"})
+    Path("prompts.jsonl").write_text("\n".join(lines))
+    given = ["--subject", "s", *files["asked"], *files["ours"], *files["key"], "--json"]
+    code, out, err = gauger("plan", "plan.json", *given)
+    assert (code, json.loads(out)["quoting_prompts"], err.count("\n")) == (0, 2, 1)
+    assert "2 of the 128 prompts hold windows of served answers" in err
+    code, out, err = gauger("plan", "early.json", *given, "--budget", "5")  # of those that are asked
+    assert (code, json.loads(out)["quoting_prompts"], "1 of the 5 prompts" in err) == (0, 1, True)

@@ -39,7 +39,7 @@ def wrong(form: Form, given: object, **more: Any) -> str:
 @pytest.mark.parametrize(
     ("form", "good", "bad"),
     [
-        ("line", "Zoë ‌x", "two\nlines"),
+        ("line", "Zoë نامه\u200cای", "two\nlines"),
         ("line", "a", "bell\x07"),
         ("line", "a", "bidi\u202etxt"),
         ("line", "a", "x" * 301),
@@ -74,6 +74,62 @@ def wrong(form: Form, given: object, **more: Any) -> str:
 def test_each_form_takes_and_refuses(form: Form, good: object, bad: object) -> None:
     assert value(form, good) is not None
     assert wrong(form, bad)
+
+
+BLANKS = "\u034f\u115f\u180b\u200c\u200d\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef"
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("form", ["line", "text", "lines"])
+def test_what_does_not_show_fills_nothing_in(form: Form, blank: str) -> None:
+    for text in (blank, f"a {blank} b", f"{blank}a"):
+        assert wrong(form, [text] if form == "lines" else text)
+
+
+FILLERS = "-|.|...|…|n/a|N/A|n.a.|TODO|ＴＢＤ|xxx|<name>|[your  name]|{{ name }}|name"
+
+
+@pytest.mark.parametrize("filler", FILLERS.split("|"))
+@pytest.mark.parametrize("form", ["line", "text", "lines"])
+def test_a_required_field_is_not_filled_in_by_a_placeholder(form: Form, filler: str) -> None:
+    assert wrong(form, [filler] if form == "lines" else filler)
+
+
+@pytest.mark.parametrize("text", ["7", "X", "Na", "Todorov", "<b> and <c>", "[1] is ours [2]", "क्\u200dष"])
+def test_what_is_short_or_odd_is_no_placeholder(text: str) -> None:
+    assert value("line", text) == text
+
+
+def test_an_optional_field_may_say_that_there_is_nothing() -> None:
+    assert value("line", "n/a", need="optional") == "n/a"
+
+
+def test_a_zero_is_a_value() -> None:
+    assert value("share", 0) == 0.0
+    assert "from 1" in wrong("count", 0, need="optional")
+    for nothing in (None, False, "", []):
+        assert read([Field(name="x", meaning="", form="share", need="optional")], {"x": nothing}) == ({}, [])
+
+
+def test_an_address_has_one_form() -> None:
+    assert value("address", " 2001:DB8:0::1 ") == value("host", "2001:db8::1") == "2001:db8::1"
+    assert value("address", "::ffff:192.0.2.7") == "192.0.2.7"
+    (row,) = parse_accesses(HEAD + b"::FFFF:192.0.2.7,2026-03-05T08:00:00Z,log:1,a\n", "a.csv")
+    assert row.address == "192.0.2.7"
+
+
+@pytest.mark.parametrize("rest", ["", "/", "?", "#", "/?", "/#", "//", "/./", "/..", "/?#"])
+def test_a_site_is_no_place(rest: str) -> None:
+    assert "a whole site" in wrong("place", f"https://x.example{rest}")
+
+
+NOBODYS = ["127.0.0.1", "::1", "0.0.0.0", "169.254.1.1", "fe80::1%eth0", "224.0.0.1", "ff02::1"]  # noqa: S104
+
+
+@pytest.mark.parametrize("address", [*NOBODYS, "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("form", ["address", "host"])
+def test_an_address_is_somebodys(form: Form, address: str) -> None:
+    assert "nobody" in wrong(form, address)
 
 
 def test_a_choice_is_one_of_its_choices() -> None:
@@ -173,6 +229,10 @@ HEAD = b"address,time_utc,log_reference,account\n"
         (HEAD + b"host,2026-03-05T08:00:00Z,log:1,a\n", 2),
         (HEAD + b"192.0.2.7,2026-03-05T08:00:00,log:1,a\n", 2),
         (HEAD + b"192.0.2.7,2026-03-05T08:00:00Z,,a\n", 2),
+        (HEAD + b"192.0.2.7,2026-03-05T08:00:00Z, ,a\n", 2),
+        (HEAD + b"192.0.2.7,2026-03-05T08:00:00Z,-,a\n", 2),
+        (HEAD + "192.0.2.7,2026-03-05T08:00:00Z,log:1,\u3164\n".encode(), 2),
+        (HEAD + "192.0.2.7,2026-03-05T08:00:00Z,log:1,\u200c\n".encode(), 2),
         (HEAD + b"192.0.2.7,2026-03-05T08:00:00Z,log:1," + b"a" * 301 + b"\n", 2),
         (HEAD + b'192.0.2.7,2026-03-05T08:00:00Z,log:1,"a\n', 3),
         (b"\xff", None),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gauger.case.entries import following
-from gauger.case.notices.document import Notice, checked, draft
-from gauger.case.notices.facts import gathered, parse_accesses, summary
+from gauger.case.notices.document import Notice, checked, draft, missing_recommended
+from gauger.case.notices.facts import Facts, gathered, parse_accesses, summary
 from gauger.case.notices.fields import IncompleteError
 from gauger.case.notices.registry import KINDS, kind_of
 from gauger.errors import ConfigError, InputError
@@ -183,6 +184,18 @@ def test_accesses_stay_out_of_other_kinds(kind: str) -> None:
         "It was HARVEST-7.",
         "From 192.0.2.7 and others.",
         "From 2001:db8::9 and others.",
+        "From 192.0.2.7:443 and others.",
+        "See https://192.0.2.7:8443/x",
+        "IP:192.0.2.7",
+        "IP:2001:db8::9",
+        "See [2001:db8::9]:443",
+        "It was har\u200dvest-7.",
+        "It was ｈarvest－7.",
+        "It was ℋarvest-7.",
+        "It was har\nvest-7.",
+        "It was Jose\u0301 SA, they said.",
+        "It was José\nSA, they said.",
+        "그것은 Contoso가 보았다.",
         "Ask kim@customer.example about it.",
         "Our customer Contoso saw it.",
     ],
@@ -190,7 +203,56 @@ def test_accesses_stay_out_of_other_kinds(kind: str) -> None:
 def test_a_hub_report_holds_nothing_private(reasons: str) -> None:
     given = {**FORMS["hub-report"], "reasons": reasons}
     with pytest.raises(IncompleteError, match="reasons"):
-        draft(KINDS["hub-report"], given, FACTS, name="n-1", time=NOW, withheld=("Contoso",))
+        draft(KINDS["hub-report"], given, FACTS, name="n-1", time=NOW, withheld=("Contoso", "Jose\u200b\u0301 SA."))
+
+
+def names(*rows: tuple[str, dict[str, Any]]) -> Facts:
+    """The facts of a case with these entries; ``of`` and ``corrects`` say which by its place."""
+    made = Case(id="C-1", entries=())
+    for kind, body in rows:
+        linked = {k: digest(made.entries[v]) if k in ("of", "corrects") else v for k, v in body.items()}
+        entry = following(made, kind, linked, author="ken", role="reviewer", time=NOW)
+        made = Case(id="C-1", entries=(*made.entries, entry))
+    return gathered(made)
+
+
+def campaign(*accounts: str) -> dict[str, Any]:
+    said = {"id": "c-1", "accounts": accounts, "first": "2026-03-05", "last": "2026-03-06"}
+    return {"campaign": said, "document": f"sha256:{'0' * 64}"}
+
+
+def evidence(subject: str) -> dict[str, Any]:
+    said = {"subject": subject, "null": "n", "kind": "exact", "method": "m", "log_e": 3.0, "n": 9, "inputs": []}
+    return {"evidence": said, "document": f"sha256:{'0' * 64}"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("campaign", campaign("blameless-9")), ("review", {"of": 0, "verdict": "reject"})],
+        [("campaign", campaign("blameless-9")), ("campaign", {**campaign("other-1"), "corrects": 0})],
+        [("campaign", campaign("blame\u200bless-9"))],
+        [("suspect", {"name": "blameless-9", "what": "account"})],
+        [("evidence", evidence("blameless-9"))],
+    ],
+)
+def test_whoever_any_entry_names_stays_out_of_a_hub_report(rows: list[tuple[str, dict[str, Any]]]) -> None:
+    facts, given = names(*rows), {**FORMS["hub-report"], "reasons": "It was blameless-9."}
+    assert len(facts.private) == len([kind for kind, _ in rows if kind != "review"])
+    with pytest.raises(IncompleteError, match="reasons"):
+        draft(KINDS["hub-report"], given, facts, name="n-1", time=NOW)
+    assert "blameless-9" not in "".join([*summary(facts), *facts.suspects * (rows[0][0] != "suspect")])
+
+
+def test_the_model_that_a_hub_report_is_about_may_be_named() -> None:
+    facts = names(
+        ("campaign", campaign("other-1")),
+        ("suspect", {"name": "student-7b", "what": "model"}),
+        ("evidence", evidence("student-7b")),
+        ("evidence", evidence("c-1")),
+    )
+    assert facts.private == ("other-1",)
+    assert draft(KINDS["hub-report"], FORMS["hub-report"], facts, name="n-1", time=NOW)
 
 
 def test_a_hub_report_has_no_evidence_and_no_name_of_a_customer_in_its_reference() -> None:
@@ -228,6 +290,8 @@ def test_an_xarf_report_counts_the_accesses_of_its_address() -> None:
         ({"total_requests": 3}, "total_requests"),
         ({"source_identifier": "192.0.2.99"}, "source_identifier"),
         ({"last_seen": "2026-03-05T09:00:00Z"}, "last_seen"),
+        ({"source_identifier": "192.0.2.7 ", "total_requests": 3}, "total_requests"),
+        ({"source_identifier": "2001:DB8::9", "total_requests": 3}, "total_requests"),
     ],
 )
 def test_a_person_does_not_contradict_the_log(changed: dict[str, Any], field: str) -> None:
@@ -247,6 +311,30 @@ def test_a_person_does_not_contradict_the_log(changed: dict[str, Any], field: st
 def test_xarf_has_bounds(changed: dict[str, Any], field: str) -> None:
     with pytest.raises(IncompleteError, match=field):
         drafted("xarf-connection", **changed)
+
+
+def test_whoever_is_not_sure_at_all_may_say_so() -> None:
+    report = json.loads(text(drafted("xarf-connection", confidence=0), "report.json"))
+    assert report["confidence"] == 0
+    given = {**FORMS["xarf-connection"], "confidence": 0}
+    assert "confidence" not in [f.name for f in missing_recommended(KINDS["xarf-connection"], given)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [("xarf-connection", "first_seen"), ("xarf-connection", "last_seen"), ("xarf-copyright", "seen")],
+)
+def test_nobody_has_seen_the_future(kind: str, field: str) -> None:
+    late = {"last_seen": NOW + timedelta(days=1)} if kind == "xarf-connection" else {}
+    assert drafted(kind, **{**late, field: NOW + timedelta(days=1)})
+    with pytest.raises(IncompleteError, match=field):
+        drafted(kind, **{**late, field: NOW + timedelta(days=1, seconds=1)})
+
+
+def test_nor_has_a_log() -> None:
+    late = ACCESSES + b"192.0.2.8,2026-03-22T08:00:00Z,gateway.jsonl:99,harvest-7\n"
+    with pytest.raises(IncompleteError, match="accesses"):
+        with_accesses("abuse-report", late)
 
 
 def test_a_report_in_xarf_never_carries_an_e_value_as_confidence() -> None:

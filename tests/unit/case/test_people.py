@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gauger.case.entries import following
-from gauger.case.people import approved, guarded
+from gauger.case.people import approved, guarded, named
 from gauger.errors import ConfigError
 from gauger.model import Case, digest
 
@@ -64,3 +64,42 @@ def test_what_was_begun_may_be_said_and_what_failed_is_approved_anew() -> None:
     not_sent = ("note", "mira", {"text": "it did not", "not_sent": digest(failed.entries[-1]), "notice": "n"})
     with pytest.raises(ConfigError, match="two people"):
         guarded(case(*BOTH, SENDING, not_sent, review("ken", "reject")), "notice", SENT, ROLES)
+
+
+def test_an_attempt_to_send_a_notice_is_none_to_give_its_file_away() -> None:
+    gift = {"disclosure": "n", "document": DOCUMENT, "to": "a@b.example"}
+    rows = (("disclosure", "mira", {**gift, "state": "proposed"}), *BOTH, SENDING)
+    with pytest.raises(ConfigError, match="two people"):
+        guarded(case(*rows), "disclosure", {**gift, "state": "made"}, ROLES)
+
+
+def test_after_the_close_what_was_on_its_way_may_be_said_to_be_sent() -> None:
+    ended = case(*BOTH, SENDING, ("close", "lea", {"why": "settled"}))
+    following(ended, "notice", SENT, author="mira", role="analyst", time=NOW)
+    for body in ({**SENT, "notice": "other"}, {**SENT, "state": "withdrawn"}, {**SENT, "document": digest(b"x")}):
+        with pytest.raises(ConfigError, match="is closed"):
+            following(ended, "notice", body, author="mira", role="analyst", time=NOW)
+
+
+def test_an_entry_is_corrected_once() -> None:
+    before = case(("note", "mira", {"text": "wrong"}))
+    of = digest(before.entries[-1])
+    once = case(("note", "mira", {"text": "wrong"}), ("note", "mira", {"text": "right", "corrects": of}))
+    with pytest.raises(ConfigError, match="was corrected by entry 2: correct that one"):
+        following(once, "note", {"text": "better", "corrects": of}, author="mira", role="analyst", time=NOW)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ken\ufe0f", "ken\U000e0100", "k\u034fen", "ken\u3164", "ken\u2800", "k\u180ben", "\u03ba\u0435n", "KEN", "ｋen"],
+)
+def test_nobody_is_enrolled_under_what_looks_like_another(name: str) -> None:
+    with pytest.raises(ConfigError):
+        named(name, ["ken", "cora"])
+
+
+def test_a_whole_word_in_another_script_that_looks_the_same() -> None:
+    with pytest.raises(ConfigError, match="could be taken for 'copa'"):
+        named("\u0441\u043e\u0440\u0430", ["copa"])
+    assert named("\u0418\u0440\u0438\u043d\u0430", ["cora"])
+    assert named("김지수", ["cora"])

@@ -53,7 +53,7 @@ def test_the_first_page_is_five_lines() -> None:
     (lines, state) = section(report(whole()), "summary").blocks
     assert isinstance(lines, Facts)
     assert {name: cell.text for name, cell in lines.rows} == {
-        "Who says it": "mira (analyst) recorded the evidence. Reviewed by jonas, park.",
+        "Who says it": "mira (analyst) recorded the evidence. At least one figure was approved by jonas, park.",
         "About whom": "model-x (model). Campaigns (groups of accounts) that stand in the case: 1. Accounts in them: 3.",
         "What was found": "Figures of evidence: 4. What the tests say, each by its own plan: Accounts compared with "
         "ordinary traffic: a figure without a verdict; Canaries (choices planted for one party): learnt; Mark laid by "
@@ -106,7 +106,7 @@ def test_a_korean_report_holds_no_english_but_the_cases_own() -> None:
     [
         (float("-inf"), True, "This figure does not speak against the null hypothesis."),
         (0.0, True, "This figure does not speak against the null hypothesis."),
-        (0.99, True, "This figure says little: if the null hypothesis were true, chance would often reach it."),
+        (0.99, True, "This figure says little: if the null hypothesis were true, chance could often reach it."),
         (3.0, True, "would appear at most once in 1,000, however often one looks."),
         (3.0, False, "would appear at most once in 1,000, in the one look that was fixed beforehand."),
     ],
@@ -123,7 +123,7 @@ def test_the_highest_of_many_pays_for_all_of_them() -> None:
     for k in range(100):
         book.measure(evidence(log10_e=2.5, subject=f"model-{k}"))
     (strength,) = facts(section(report(book.case), "summary"), "How strong it is")
-    assert "(100), chance alone would often reach the highest of them (2.50)." in strength
+    assert "(100), chance alone could often reach the highest of them (2.50)." in strength
     assert "100 times" in text(section(report(book.case), "measured"))
 
 

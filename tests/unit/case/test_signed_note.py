@@ -218,7 +218,7 @@ def test_what_no_key_can_be() -> None:
     for size in (0, 31, 33):
         with pytest.raises(ConfigError, match="32 bytes"):
             VerifierKey(name="a", kind=LOG, public=bytes(size))
-    for name in ("", "a b", "a+b", "a\nb", "a\x00b", "a\u2003b", "a" * 201, "\ud800"):
+    for name in ("", "a b", "a+b", "a\nb", "a\x00b", "a\u2003b", "a\u200bb", "a" * 201, "\ud800"):
         with pytest.raises(ConfigError, match="name"):
             VerifierKey(name=name, kind=LOG, public=bytes(32))
     with pytest.raises(UnsupportedError, match="0x06"):

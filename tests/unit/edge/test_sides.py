@@ -50,11 +50,13 @@ def test_bans_releases_and_prices(tmp_path: Path) -> None:
     ("name", "data", "says"),
     [
         ("x.csv", b"", "the table is empty"),
-        ("x.csv", b"user,when\na,b\n", ":1: no `account` .*user, when"),
-        ("x.csv", b"account,banned_at\na,2025-01-01\nb,soon\n", ":2: `banned_at` is not a time"),
+        ("x.csv", b"user,when\na,b\n", ":1: no column `account` .*user, when"),
+        ("x.csv", b"account,banned_at\na,2025-01-01\nb,soon\n", ":3: `banned_at` is not a time"),
+        ("x.csv", b"account,banned_at\na,\n", ":2: no `banned_at` .*this record has: account"),
+        ("x.csv", b"account\n", ":1: no column `banned_at` .*the header has: account"),
         ("x.jsonl", b'{"account": "a"}\n', ":1: no `banned_at`"),
         ("x.jsonl", b"{nope\n", ":1: not JSON"),
-        ("x.csv", b"account,banned_at\n\xff,2025-01-01\n", ":1: invalid UTF-8"),
+        ("x.csv", b"account,banned_at\n\xff,2025-01-01\n", ":2: invalid UTF-8"),
         ("x.parquet", b"PAR1 but not really", "not a readable Parquet file"),
         ("x.csv.gz", b"\x1f\x8b\x08\x00torn", "gzip stream"),
     ],
@@ -85,9 +87,9 @@ def test_a_header_without_rows_is_a_table_of_nobody(tmp_path: Path) -> None:
 )
 def test_a_second_row_for_one_thing_is_refused(tmp_path: Path, read, text: str) -> None:
     (tmp_path / "side.csv").write_text(text)
-    with pytest.raises(InputError, match="the first is line 1") as caught:
+    with pytest.raises(InputError, match="the first is line 2") as caught:
         read(tmp_path / "side.csv")
-    assert caught.value.line == 3  # records are counted, as everywhere in CSV
+    assert caught.value.line == 4
 
 
 def test_an_account_may_be_banned_twice(tmp_path: Path) -> None:

@@ -136,9 +136,14 @@ def test_text_becomes_ids_where_there_is_a_tokenizer(tmp_path: Path) -> None:
     path.write_text('{"text": "ab", "prompt": "c"}\n{"tokens": [1], "text": 5, "prompt": "d"}\n{"text": ""}\n')
     (part,) = read_texts(str(path), encode=letters)
     assert [t.tolist() for t in part.tokens] == [[97, 98], [1], []]
-    assert [t.tolist() for t in part.prompts] == [[99, 32, 99], [], []]  # a quotation may follow a blank
-    assert part.prompted == 1
+    assert [t.tolist() for t in part.prompts] == [[99, 32, 99], [100, 32, 100], []]  # a quotation may follow a blank
+    assert part.prompted == 2
     assert part.keep(1.0) is None
+    path.write_text('{"tokens": [1], "prompt": "d"}\n{"tokens": [1], "prompt_tokens": [7], "prompt": "d"}\n')
+    for encode in (None, letters):
+        (part,) = read_texts(str(path), encode=encode)
+        assert (part.prompted, part.prompts[1].tolist()) == (1 if encode is None else 2, [7])
+    path.write_text('{"text": "ab"}\n')
     with pytest.raises(InputError, match=r"t.jsonl:1: .*--tokenizer-file"):
         list(read_texts(str(path)))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from gauger.lineage.population import Origin, clusters, related
+from gauger.lineage.population import UNKNOWN, Origin, clusters, of_one_base, related
 
 
 def test_related_by_maker_parent_teacher_and_theirs() -> None:
@@ -44,3 +45,44 @@ def test_unknown_makers_are_not_one_maker() -> None:
 
 def test_a_circle_of_parents_ends() -> None:
     assert related([Origin(name="p", maker="A", parent="q"), Origin(name="q", maker="B", parent="p")]).all()
+
+
+def test_one_name_spelled_in_many_ways_is_one_name() -> None:
+    bases = ["Llama-2 13B", "llama_2_13b", "LLAMA 2-13b", "llama-2-7b"]
+    table = [Origin(name=f"m{k}", maker=f"maker {k}", base=base) for k, base in enumerate(bases)]
+    same, may_be = of_one_base(table)
+    assert same[:3, :3].all()
+    assert (same == may_be).all()
+    assert not same[3, :3].any()
+    table = [
+        Origin(name=f"m{k}", maker=maker, base=bases[k]) for k, maker in enumerate(["A Lab", "a-lab", "A_LAB", "B"])
+    ]
+    assert clusters(table).tolist() == [0, 0, 0, 1]
+    assert related(table)[:3, :3].all()
+    assert not related(table)[3, :3].any()
+
+
+@pytest.mark.parametrize("word", [*UNKNOWN, "Unknown", " N/A ", "NaN", "--"])
+def test_nobody_is_no_maker_and_no_base(word: str) -> None:
+    table = [Origin(name=n, maker=word, base=word, teachers=(word,)) for n in ("p", "q", "r")]
+    assert clusters(table).tolist() == [0, 1, 2]
+    assert not np.triu(related(table), 1).any()
+    same, may_be = of_one_base(table)
+    assert not same.any()
+    assert may_be.all()
+
+
+def test_a_parent_is_found_by_another_spelling_and_its_own_first() -> None:
+    table = [
+        Origin(name="Chat-7B", maker="A"),
+        Origin(name="tuned", maker="B", parent="chat 7b"),
+        Origin(name="student", maker="C", teachers=("CHAT_7b", "n/a")),
+        Origin(name="chat-7b-v2", maker="D"),
+        Origin(name="taught", maker="E", teachers=("Far-Away",)),
+        Origin(name="taught-too", maker="F", teachers=("far away", "none")),
+        Origin(name="exact", maker="G", parent="x-1"),
+        Origin(name="x-1", maker="H"),
+        Origin(name="X 1", maker="I"),
+    ]
+    made = np.triu(related(table), 1)
+    assert {(int(i), int(j)) for i, j in np.argwhere(made)} == {(0, 1), (0, 2), (1, 2), (4, 5), (6, 7)}

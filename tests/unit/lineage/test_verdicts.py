@@ -37,6 +37,11 @@ def test_one_suspect(p: list[float | None], n: list[int], per_pair: bool, said: 
     assert verdicts(["s"] * len(p), p, n, 0.01, per_pair=per_pair) == said
 
 
+def test_what_is_undecided_clears_nobody_and_hides_nothing() -> None:
+    assert verdicts(["s", "s"], [0.2, 0.5], [999, 999], 0.01, undecided=[1]) == [NOT, CANNOT]
+    assert verdicts(["s", "s"], [0.2, 0.001], [999, 999], 0.01, undecided=[0, 1]) == [CANNOT, YES]
+
+
 def test_suspects_do_not_share_their_alpha() -> None:
     assert verdicts(["s", "t", "s"], [0.008, 0.008, 0.9], [999] * 3, 0.01) == [NONE, YES, NONE]
 

@@ -57,3 +57,16 @@ def test_p_is_valid_over_all_signs(sizes: list[float]) -> None:
 def test_no_sign_at_all_says_nothing() -> None:
     assert signs.log_p(np.zeros(5)) == 0.0
     assert signs.log_p(-np.ones(5)) == 0.0
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_units_without_weights_are_like_nothing(part: int) -> None:
+    mine = model(4, 40)
+    copy = [rows.copy() for rows in mine]
+    copy[part][:15] = 0
+    assert not matched(copy, mine, 7).agree[:15].any()
+    for a, b in ((mine, copy), (copy, mine)):
+        assert matched(a, b, 7).agree[15:].all()
+    found = matched(mine, [np.zeros_like(rows) for rows in mine], 7)
+    assert not found.agree.any()
+    assert signs.log_p(found.sign) == 0.0

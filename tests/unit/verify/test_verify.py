@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,7 +96,7 @@ STANDING: list[tuple[str, Edit, str]] = [
     ("not grown", lambda b: b["log"]["consistency"][0].pop(), "not shown to begin"),
     ("no step", lambda b: b["log"]["consistency"].clear(), "a proof from each"),
     ("the last is not the case's", lambda b: (b["log"]["checkpoints"].pop(), b["log"]["consistency"].clear()), "."),
-    ("a key unused", lambda b: b["keys"].append({**b["keys"][2], "name": "more.example.org"}), "that nothing uses"),
+    ("a key unused", lambda b: b["keys"].append({**b["keys"][2], "name": "more.example.org"}), "another witness's"),
     ("a key twice", lambda b: b["keys"].append(b["keys"][2]), "none of them twice"),
     ("a key's use", put(lambda b: b["keys"][2], "use", "friend"), "there is the case's"),
     ("a key's id", put(lambda b: b["keys"][2], "keyid", "0" * 64), "keyid"),
@@ -288,7 +288,9 @@ def test_what_is_proven_depends_on_whom_one_trusts() -> None:
     assert not any("case's key" in claim for claim in house.asserted)
     first = "evidences (2): its plan (entry 1) was in"
     assert [any(claim.startswith(first) for claim in r.proven) for r in (none, house, log, watch)] == [0, 0, 1, 1]
-    assert any("by 2026-11-01 09:02:00+00:00 (witness watch.example.org)" in claim for claim in watch.proven)
+    assert any(
+        "by 2026-11-01 09:02:00+00:00 (witness watch.example.org, whom you trust)" in claim for claim in watch.proven
+    )
     assert any("that checkpoint 0 was there" in claim for claim in house.asserted)
     assert not any("that checkpoint 0 was there" in claim for claim in watch.asserted)
     assert house.numbers[0]["log10_e"] == pytest.approx(5.3201074)
@@ -352,10 +354,15 @@ def test_one_key_may_sign_case_and_log_but_then_does_not_date_the_plan() -> None
     assert "before it in the chain; since when" in found.numbers[0]["plan"]
 
 
+@pytest.mark.parametrize("name", ["house", "log"])
+def test_the_house_is_no_witness_of_itself(name: str) -> None:
+    with pytest.raises(VerifyError, match="a key of its own"):
+        verify(world(witness=name).bundle(), [*HOUSE, Trusted(public=public(name), witness=True)], NOW)
+
+
 def test_a_witness_of_yours_is_not_the_house() -> None:
-    made = world()
     with pytest.raises(VerifyError, match="unknown signer"):
-        verify(made.bundle("watch.example.org"), [WATCH], NOW)
+        verify(world(witness="").bundle("watch.example.org"), [WATCH], NOW)
     no_witness = verify(DATA, [*HOUSE, replace(WATCH, witness=False)], NOW)
     assert any("that checkpoint 0 was there" in claim for claim in no_witness.asserted)
 
@@ -378,7 +385,7 @@ def test_it_can_be_read_in_a_sitting() -> None:
     files = sorted(Path(room.__file__).parent.glob("*.py"))
     assert len(files) == 4
     lines = [line for file in files for line in _code(file.read_text())]
-    assert len(lines) < 410
+    assert len(lines) < 470
 
 
 def _code(text: str) -> list[str]:
@@ -413,6 +420,129 @@ def test_of_the_chain_of_custody_only_who_and_when_is_checked() -> None:
 
 def test_the_end_of_time_is_a_time() -> None:
     verify(world().bundle(), at=datetime.max.replace(tzinfo=UTC))
+
+
+NOTICE = {"notice": "n-1", "kind": "dmca", "document": digest(b"letter"), "to": "desk@hub.example.org"}
+Word = tuple[str, str]
+
+
+def sent(*words: Word, late: Sequence[Word] = (), **changed: str) -> tuple[str, ...]:
+    """What is asserted where a notice goes out after these words on it. late: after its sending was begun."""
+    made = world()
+    of = made.add("notice", {**NOTICE, "state": "drafted"})
+    for name, verdict in words:
+        made.add("review", {"of": of, "verdict": verdict}, name, "reviewer")
+    if late:
+        made.add("note", {"text": "it goes out", "notice": "n-1", "sending": NOTICE["document"]}, "noor", "reviewer")
+    for name, verdict in late:
+        made.add("review", {"of": of, "verdict": verdict}, name, "reviewer")
+    made.add("notice", {**NOTICE, "state": "sent", **changed}, "noor", "counsel")
+    made.checkpoint()
+    return tuple(said for said in verify(made.bundle(), HOUSE, NOW).asserted if "two people" in said)
+
+
+def test_what_left_the_house_without_two_peoples_approval_is_named() -> None:
+    """The store refuses such entries; a house that signs its own need not ask the store."""
+    both = [("noor", "approve"), ("ines", "approve")]
+    assert sent(*both) == ()
+    assert sent(*both, late=[("ines", "reject")]) == (), "it was on its way"
+    for words in ([], both[:1], [both[0], both[0]], [*both, ("ines", "reject")], [*both, ("olga", "reject")]):
+        (said,) = sent(*words)
+        assert "entry 7: no" in said.replace(f"entry {7 + len(words)} is about", "entry 7")
+    assert sent(*both[:1], late=both[1:]) == (), "the second word came before it arrived"
+    for changed in ({"document": digest(b"another")}, {"to": "press@example.org"}, {"notice": "n-2"}):
+        assert sent(*both, **changed), changed
+
+
+def test_no_other_way_out_is_approved() -> None:
+    """Whose word counts, on which draft, and once."""
+    gift = {"disclosure": "d-1", "document": digest(b"letter"), "to": "lab-b"}
+    noor, ines = ("noor", "reviewer"), ("ines", "counsel")
+
+    def let_out(*, roles: Sequence[Word] = (noor, ines), before: Any = None, after: Any = None, **made_as: Any) -> bool:
+        made = world()
+        of = made.add("disclosure", {**gift, "state": "proposed"})
+        for name, role in roles:
+            made.add("review", {"of": of, "verdict": "approve"}, name, role)
+        if before:
+            before(made, of)
+        made.add("disclosure", {**gift, "state": "made", **made_as})
+        if after:
+            after(made)
+        made.checkpoint()
+        return not any("two people" in said for said in verify(made.bundle(), HOUSE, NOW).asserted)
+
+    def sending(made: Any, of: str, kind: str = "note") -> None:
+        made.add("note", {"text": "out", "notice": "n-1", "sending": gift["document"]})
+
+    def ended(made: Any, of: str) -> None:
+        note = made.add("note", {"text": "out", "notice": "d-1", "sending": gift["document"]})
+        made.add("note", {"text": "it did not go", "not_sent": note})
+        made.add("review", {"of": of, "verdict": "reject"}, *ines)
+
+    def corrected(made: Any, of: str) -> None:
+        made.add("disclosure", {**gift, "disclosure": "d-2", "state": "proposed", "corrects": of})
+
+    assert let_out()
+    assert let_out(before=sending), "an attempt to send a notice is no matter of a disclosure"
+    assert not let_out(roles=[noor, ("olga", "analyst")])
+    assert not let_out(roles=[noor, ("olga", "janitor")])
+    assert not let_out(before=corrected)
+    assert not let_out(before=ended)
+    assert not let_out(state="given", to="lab-c")
+    assert not let_out(after=lambda made: made.add("disclosure", {**gift, "state": "made"}))
+
+
+@pytest.mark.parametrize("body", [{"state": []}, {"state": {"a": 1}}, {"sending": {}}])
+def test_what_no_entry_holds_is_read_or_refused(body: dict[str, Any]) -> None:
+    made = world()
+    made.add("note", {"text": "x", **body})
+    made.checkpoint()
+    verify(made.bundle(), HOUSE, NOW)
+
+
+@pytest.mark.parametrize("log_e", [-1e308, 1e300, 2e9])
+def test_numbers_beyond_all_measure_are_refused(log_e: float) -> None:
+    made = world()
+    body = evidence_body(evidence(7))
+    made.add("evidence", {**body, "evidence": {**body["evidence"], "log_e": log_e}})
+    made.checkpoint()
+    with pytest.raises(VerifyError, match="beyond all measure"):
+        verify(made.bundle(), HOUSE, NOW)
+
+
+def test_a_plan_that_was_dated_after_its_evidence_proves_nothing() -> None:
+    """A checkpoint that does not hold the evidence can be cosigned when the evidence is long there."""
+    for later, sure in ((timedelta(0), True), (timedelta(minutes=1), False), (timedelta(hours=5), False)):
+        made = empty()
+        made.add("plan", {"plan": PLAN, "subject": "model-x", "document": PLAN})
+        made.checkpoint("watch.example.org", later=later)
+        made.add("evidence", evidence_body(evidence()))
+        made.checkpoint()
+        found = verify(made.bundle(), [*HOUSE, WATCH], NOW)
+        assert any("its plan (entry 0) was in the log by" in said for said in found.proven) == sure
+        assert ("no later" in found.numbers[0]["plan"]) != sure
+
+
+def test_a_key_is_known_by_the_readers_name_for_it() -> None:
+    with pytest.raises(VerifyError, match="you know this key as"):
+        verify(DATA, [*HOUSE, replace(WATCH, name="watch.example.net")], NOW)
+    verify(DATA, [*HOUSE, replace(WATCH, name="watch.example.org")], NOW)
+
+
+def test_of_a_key_that_is_given_twice_the_one_that_ends_counts() -> None:
+    ended = Trusted(public=public("house"), not_after=START)
+    for keys in ([ended, *HOUSE], [*HOUSE, ended]):
+        with pytest.raises(VerifyError, match="expired"):
+            verify(DATA, keys, NOW)
+
+
+def test_an_ended_key_of_the_log_needs_a_checkpoint_that_was_seen_in_time() -> None:
+    log = Trusted(public=public("log"), not_after=START + timedelta(minutes=2))
+    with pytest.raises(VerifyError, match="the log's key expired"):
+        verify(DATA, [*HOUSE, WATCH, log], NOW)
+    late = replace(log, not_after=NOW)
+    assert verify(DATA, [*HOUSE, WATCH, late], NOW)
 
 
 def test_what_was_corrected_is_marked() -> None:

@@ -163,8 +163,10 @@ def test_one_stops_at_the_first_look_that_decides() -> None:
 def test_without_a_look_there_is_no_evidence() -> None:
     test = closed()
     test.add(marked(1, OURS.secret, seed=9), [[]])
-    assert test.verdict().evidence.log_e == -math.inf
-    assert not test.verdict().crossed
+    verdict = test.verdict()
+    assert [e.log_e for e in (verdict.evidence, *verdict.by_key)] == [0] * (1 + len(verdict.by_key))
+    assert {e.why for e in (verdict.evidence, *verdict.by_key)} == {"no look is done yet, so no evidence"}
+    assert (verdict.crossed, verdict.named.any()) == (False, False)
     with pytest.raises(ConfigError, match="next look"):
         test.add(marked(3, OURS.secret), [[]] * 3)
 
@@ -265,6 +267,11 @@ def test_other_unmarked_text_than_the_plans_is_refused() -> None:
 def test_an_open_model_that_gives_what_the_key_prefers_is_found() -> None:
     outputs = marked(8, OURS.secret)
     plan = replace(PLAN, mode="open", served="")
+    early = Opened(plan, [OURS, OTHER])
+    early.add(
+        Reading(windows=np.ones((1, 1), np.uint32), ids=np.ones((1, 1), np.uint32), weights=np.ones((1, 1))), outputs=1
+    )
+    assert early.verdict().evidence.why.startswith("no look is done yet")
     test = Opened(plan, [OURS, OTHER])
     for k in range(0, 8, 2):
         if test.next_look is None:

@@ -137,7 +137,7 @@ def _trusted(path: Path) -> Trusted:
     data = read_small(path, MAX_KEY)
     if not data.startswith(b"-----BEGIN "):
         found = read_public(path)
-        return Trusted(public=found.public, witness=found.kind == WITNESS)
+        return Trusted(public=found.public, witness=found.kind == WITNESS, name=found.name)
     try:
         certificate = load_pem_x509_certificate(data) if b"BEGIN CERTIFICATE" in data else None
         public = certificate.public_key() if certificate else load_pem_public_key(data)

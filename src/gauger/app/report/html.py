@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
+from gauger.app.pages import environment
 from gauger.app.report import graph, timeline, words
-from gauger.app.text import visible
 from gauger.detect.redact import redact
 
 
@@ -23,14 +22,7 @@ def render_html(report: Mapping[str, Any]) -> str:
 
 
 def _environment() -> Environment:
-    env = Environment(
-        loader=PackageLoader("gauger.app.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
+    env = environment("gauger.app.report")
     env.filters.update(
         number=words.number,
         short=words.short,
@@ -53,8 +45,3 @@ def _environment() -> Environment:
         span=timeline.span,
     )
     return env
-
-
-def _shown(value: Any) -> Any:
-    """Jinja calls this on every expression before it escapes: no template can forget it."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

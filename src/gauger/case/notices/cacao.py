@@ -33,6 +33,7 @@ _FIELDS = (
     Field(name="good_faith", form="yes", meaning="true if the signer believes in good faith that this is accurate."),
 )
 _OBJECTION = "__objection__"
+_VARIABLE = {"type": "bool", "description": "true once anybody objects", "value": "false", "constant": False}
 
 
 def playbook(material: Material) -> dict[str, Any]:
@@ -40,71 +41,8 @@ def playbook(material: Material) -> dict[str, Any]:
     made = _Ids(material)
     time = material.time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{material.time.microsecond // 1000:03d}Z"
     identity, ours, marking = made("identity", "us"), made("organization", "us"), made("marking-tlp", "tlp")
-    get = material.get
-    agents = {ours: {"type": "organization", "name": get("organisation"), "contact": {"email": {"work": get("email")}}}}
-    targets: dict[str, Any] = {}
-    steps: dict[str, Any] = {}
-
-    def act(key: str, name: str, command: str, activity: str, then: str, **more: Any) -> str:
-        step = made("action", key)
-        manual = {"type": "manual", "command": command, "playbook_activity": activity}
-        steps[step] = {
-            "type": "action",
-            "name": name,
-            "commands": [manual],
-            "agent": ours,
-            "on_completion": then,
-            **more,
-        }
-        return step
-
-    def end(key: str) -> str:
-        steps[made("end", key)] = {"type": "end"}
-        return made("end", key)
-
-    close = act(
-        "close",
-        "Close",
-        "Write down what each party did. Lift what is on hold, or take the notices back.",
-        "analyze-collected-data",
-        end("all"),
-    )
-    hold = act(
-        "hold",
-        "Hold",
-        "Hold every notice that is not out. A person who did not draft them looks at the objection and decides.",
-        "analyze-collected-data",
-        end("objection"),
-    )
-    asked = made("if-condition", "objection")
-    steps[asked] = {
-        "type": "if-condition",
-        "name": "Has anybody objected?",
-        "condition": f"{_OBJECTION}:value = 'true'",
-        "on_true": hold,
-        "on_completion": close,
-    }
-    wait = act(
-        "wait",
-        "Wait for answers",
-        f"Collect answers until {get('answer_by')}. Note any objection, counter-notice or appeal.",
-        "analyze-collected-data",
-        asked,
-        out_args=[_OBJECTION],
-    )
-    told = _told(material, made, targets, steps, act, end, wait)
-    approve = act(
-        "approve", "Approve", "Two people approve each notice; one of them did not draft it.", "identify-audience", told
-    )
-    first = act(
-        "prepare",
-        "Prepare",
-        "Draft each party's notice. Keep the evidence and note its digests.",
-        "compose-content",
-        approve,
-    )
-    start = made("start", "start")
-    steps[start] = {"type": "start", "name": "Start", "on_completion": first}
+    get, work = material.get, _Workflow(material, made, ours)
+    start = work.all()
     return {
         "type": "playbook",
         "spec_version": "cacao-2.0",
@@ -115,7 +53,7 @@ def playbook(material: Material) -> dict[str, Any]:
         "playbook_activities": ["compose-content", "identify-audience", "deliver-content", "analyze-collected-data"],
         "playbook_processing_summary": {
             "manual_playbook": True,
-            "parallel_processing": len(targets) > 1,
+            "parallel_processing": len(work.targets) > 1,
             "if_logic": True,
             "data_markings": True,
         },
@@ -124,18 +62,11 @@ def playbook(material: Material) -> dict[str, Any]:
         "modified": time,
         "labels": ["model-distillation", "coordinated-takedown"],
         "markings": [marking],
-        "playbook_variables": {
-            _OBJECTION: {
-                "type": "bool",
-                "description": "true once anybody objects",
-                "value": "false",
-                "constant": False,
-            }
-        },
+        "playbook_variables": {_OBJECTION: _VARIABLE},
         "workflow_start": start,
-        "workflow": dict(sorted(steps.items())),
-        "agent_definitions": agents,
-        "target_definitions": targets,
+        "workflow": dict(sorted(work.steps.items())),
+        "agent_definitions": {ours: _organisation(get("organisation"), get("email"))},
+        "target_definitions": work.targets,
         "data_marking_definitions": {
             marking: {
                 "type": "marking-tlp",
@@ -148,30 +79,76 @@ def playbook(material: Material) -> dict[str, Any]:
     }
 
 
-def _told(
-    material: Material, made: _Ids, targets: dict[str, Any], steps: dict[str, Any], act: Any, end: Any, then: str
-) -> str:
-    """The step that tells all parties: one action for one, parallel branches, each with an end of its own, for more."""
-    parties = [_PARTY.fullmatch(p) for p in material.all("parties")]
-    keys = []
-    for k, party in enumerate(parties):
-        if party is not None:
-            key = made("organization", f"party {k}")
-            contact = {"contact": {"email": {"work": party["email"]}}} if party["email"] else {}
-            targets[key] = {"type": "organization", "name": party["name"], **contact}
-            keys.append((key, party["name"]))
+class _Workflow:
+    """The steps, each named by those that come before it: so they are written from the last to the first.
 
-    def tell(k: int, after: str) -> str:
-        key, name = keys[k]
-        command = f"Send {name} its notice, and ask: {material.get('request')}"
-        return str(act(f"tell {k}", f"Notify {name}", command, "deliver-content", after, targets=[key]))
+    Attributes:
+        steps, targets: by their ids.
+    """
 
-    if len(keys) == 1:
-        return tell(0, then)
-    parallel = made("parallel", "tell")
-    branches = [tell(k, end(f"party {k}")) for k in range(len(keys))]
-    steps[parallel] = {"type": "parallel", "name": "Notify all parties", "next_steps": branches, "on_completion": then}
-    return parallel
+    def __init__(self, material: Material, made: _Ids, ours: str) -> None:
+        self._material, self._made, self._ours = material, made, ours
+        self.steps: dict[str, Any] = {}
+        self.targets: dict[str, Any] = {}
+
+    def all(self) -> str:
+        """Write all steps; which is the first."""
+        asked = self._objected()
+        until = (
+            f"Collect answers until {self._material.get('answer_by')}. Note any objection, counter-notice or appeal."
+        )
+        wait = self._act("wait", "Wait for answers", until, asked, out_args=[_OBJECTION])
+        two = "Two people approve each notice; one of them did not draft it."
+        approve = self._act("approve", "Approve", two, self._told(wait), activity="identify-audience")
+        kept = "Draft each party's notice. Keep the evidence and note its digests."
+        prepare = self._act("prepare", "Prepare", kept, approve, activity="compose-content")
+        return self._step("start", "start", name="Start", on_completion=prepare)
+
+    def _objected(self) -> str:
+        """What follows an objection, and what follows if there is none."""
+        done = "Write down what each party did. Lift what is on hold, or take the notices back."
+        close = self._act("close", "Close", done, self._step("end", "all"))
+        look = "Hold every notice that is not out. A person who did not draft them looks at the objection and decides."
+        hold = self._act("hold", "Hold", look, self._step("end", "objection"))
+        return self._step(
+            "if-condition",
+            "objection",
+            name="Has anybody objected?",
+            condition=f"{_OBJECTION}:value = 'true'",
+            on_true=hold,
+            on_completion=close,
+        )
+
+    def _told(self, then: str) -> str:
+        """All parties: one action for one, parallel branches, each with an end of its own, for more."""
+        parties = [found for p in self._material.all("parties") if (found := _PARTY.fullmatch(p)) is not None]
+        if len(parties) == 1:
+            return self._tell(0, parties[0], then)
+        branches = [self._tell(k, party, self._step("end", f"party {k}")) for k, party in enumerate(parties)]
+        return self._step("parallel", "tell", name="Notify all parties", next_steps=branches, on_completion=then)
+
+    def _tell(self, k: int, party: re.Match[str], then: str) -> str:
+        key = self._made("organization", f"party {k}")
+        self.targets[key] = _organisation(party["name"], party["email"])
+        command = f"Send {party['name']} its notice, and ask: {self._material.get('request')}"
+        name = f"Notify {party['name']}"
+        return self._act(f"tell {k}", name, command, then, activity="deliver-content", targets=[key])
+
+    def _act(
+        self, key: str, name: str, command: str, then: str, *, activity: str = "analyze-collected-data", **more: Any
+    ) -> str:
+        """An action of ours, done by people."""
+        manual = {"type": "manual", "command": command, "playbook_activity": activity}
+        return self._step("action", key, name=name, commands=[manual], agent=self._ours, on_completion=then, **more)
+
+    def _step(self, kind: str, key: str, **fields: Any) -> str:
+        step = self._made(kind, key)
+        self.steps[step] = {"type": kind, **fields}
+        return step
+
+
+def _organisation(name: str, email: str | None) -> dict[str, Any]:
+    return {"type": "organization", "name": name, **({"contact": {"email": {"work": email}}} if email else {})}
 
 
 class _Ids:

@@ -10,15 +10,16 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from gauger.case.notices.facts import Access, Facts
-from gauger.case.notices.fields import Field, IncompleteError, Problem, Value, read, said
+from gauger.case.notices.fields import Field, IncompleteError, Problem, Value, empty, read, said
 from gauger.errors import ConfigError, InputError
 
 SCHEMA: Literal["gauger/notice/1"] = "gauger/notice/1"
 MAX_BYTES = 16 << 20
+AHEAD = timedelta(days=1)  # by so much may somebody's clock, or zone, be ahead of ours
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PART = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\.(txt|json|csv)")
 MEDIA = {"txt": "text/plain", "json": "application/json", "csv": "text/csv"}
@@ -123,14 +124,14 @@ def draft(
     if not _NAME.fullmatch(name):
         raise ConfigError("a notice's name is 1 to 64 letters, digits, dots, dashes and underscores")
     provided = kind.provided(given, accesses)
-    filled = {field: value for field, value in given.items() if value not in (None, "")}
+    filled = {field: value for field, value in given.items() if not empty(value)}
     values, problems = read(kind.fields, {**provided, **filled})
     problems += [
         Problem(field, f"says {said(values[field])}, but the accesses say {value}")
         for field, value in provided.items()
         if field in values and said(values[field]) != str(value)
     ]
-    problems += _accesses(kind, accesses)
+    problems += [*_accesses(kind, accesses), *_future(values, accesses, time + AHEAD)]
     if problems:
         raise IncompleteError(kind.id, problems)
     material = Material(fields=values, facts=facts, accesses=accesses, withheld=withheld, name=name, time=time)
@@ -152,7 +153,7 @@ def draft(
 def missing_recommended(kind: Kind, given: Mapping[str, object], accesses: tuple[Access, ...] = ()) -> list[Field]:
     """Recommended fields that were left out."""
     filled = {**kind.provided(given, accesses), **given}
-    return [f for f in kind.fields if f.need == "recommended" and filled.get(f.name) in (None, "", False, [])]
+    return [f for f in kind.fields if f.need == "recommended" and empty(filled.get(f.name))]
 
 
 def checked(notice: Notice, source: str) -> Notice:
@@ -177,3 +178,10 @@ def _accesses(kind: Kind, accesses: tuple[Access, ...]) -> list[Problem]:
     if kind.accesses == "refused" and accesses:
         return [Problem("accesses", f"have no place in a {kind.id}")]
     return []
+
+
+def _future(values: Mapping[str, Value], accesses: tuple[Access, ...], latest: datetime) -> list[Problem]:
+    """Whatever is said to have been seen after it was written down."""
+    late = [name for name, value in values.items() if isinstance(value, datetime) and value > latest]
+    late += ["accesses"] if any(a.time > latest for a in accesses) else []
+    return [Problem(name, "lies in the future: nobody can have seen it yet") for name in late]

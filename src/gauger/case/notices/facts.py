@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import ipaddress
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20
 """A spreadsheet runs a cell that begins so."""
 READING = (
     "How to read log10 e: at 3, evidence this strong or stronger would appear at most once in 1,000 if that null were "
-    "true. Below 1 it says little, below 0 it speaks for the null. Where a search chose a group among many, chance "
+    "true. Below 1 it says little, below 0 nothing against the null. Where a search chose a group among many, chance "
     "reaches such figures more often."
 )
 
@@ -45,6 +46,9 @@ class Facts:
         first, last: of all campaigns together, "" where there is none.
         evidence: a sentence for each evidence, with its null.
         digests: of every document and input that the case names.
+        private: as they stand, the accounts that any entry names, were it rejected or corrected since. No notice says
+            them: they are what a public one must not hold. A subject counts, unless it is a campaign, or a suspect
+            that is no account.
     """
 
     case: str
@@ -58,6 +62,7 @@ class Facts:
     evidence: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     rejected: int = 0
+    private: tuple[str, ...] = ()
 
 
 def gathered(case: Case) -> Facts:
@@ -89,6 +94,7 @@ def gathered(case: Case) -> Facts:
         ),
         digests=_once([*digests, *(i for e in evidence for i in e.get("inputs", ()))]),
         rejected=rejected,
+        private=_private(case),
     )
 
 
@@ -160,17 +166,30 @@ def _access(row: Mapping[str, str], whole: bool, source: str, line: int) -> Acce
             raise InputError(
                 f"{name} holds a control character, or more than {MAX_CELL} characters", source=source, line=line
             )
-    if not row["log_reference"] or not row["account"]:
+    if not all(any(unicodedata.category(c)[0] in "LNS" for c in row[n]) for n in ("log_reference", "account")):
         raise InputError("a row needs a log_reference and an account", source=source, line=line)
     try:
-        address, time = str(ipaddress.ip_address(row["address"])), datetime.fromisoformat(row["time_utc"])
+        address = ipaddress.ip_address(row["address"])
+        time = datetime.fromisoformat(row["time_utc"])
     except ValueError:
         raise InputError(
             "needs an IP address, and a time such as 2026-03-01T12:00:00Z", source=source, line=line
         ) from None
     if time.tzinfo is None:
         raise InputError("the time says no zone: write UTC, 2026-03-01T12:00:00Z", source=source, line=line)
-    return Access(address=address, time=time.astimezone(UTC), reference=row["log_reference"], account=row["account"])
+    plain = str(getattr(address, "ipv4_mapped", None) or address)
+    return Access(address=plain, time=time.astimezone(UTC), reference=row["log_reference"], account=row["account"])
+
+
+def _private(case: Case) -> tuple[str, ...]:
+    """Whoever may be a customer, in any entry."""
+    bodies = {kind: [e.body for e in case.entries if e.kind == kind] for kind in ("campaign", "suspect", "evidence")}
+    campaigns = [body["campaign"] for body in bodies["campaign"]]
+    accounts = [a for c in campaigns for a in c.get("accounts", ())]
+    accounts += [body["name"] for body in bodies["suspect"] if body["what"] == "account"]
+    others = {c.get("id") for c in campaigns} | {body["name"] for body in bodies["suspect"]}
+    subjects = [body["evidence"].get("subject", "") for body in bodies["evidence"]]
+    return tuple(dict.fromkeys([*accounts, *(s for s in subjects if s and s not in others)]))
 
 
 def _sentence(evidence: Mapping[str, Any], verdict: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, TypeAlias
 
+from gauger.case.characters import JOINERS, folded, stray, unseen
 from gauger.errors import ConfigError
 
 Form = Literal[
@@ -38,7 +39,10 @@ Form = Literal[
 Value: TypeAlias = str | int | float | bool | date | datetime | tuple[str, ...]
 
 LINE_CHARS, TEXT_CHARS, LIST_LINES = 300, 8000, 500
-_JOINERS = "\u200c\u200d"  # without which some scripts cannot be written
+_FILLER = re.compile(
+    r"n/a|n\.a\.?|todo|tb[acd]|fixme|x{3,}|placeholder|(your |full )?name|<[^>]*>|\[[^\]]*\]|\{+[^}]*\}+"
+)
+"""What stands in a form until somebody fills it in."""
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _DOMAIN = re.compile(
     r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
@@ -98,7 +102,7 @@ def read(fields: Iterable[Field], given: Mapping[str, object]) -> tuple[dict[str
     problems = [Problem(str(name)[:80], "is no field of this form") for name in given if name not in known]
     for field in fields:
         value = given.get(field.name)
-        if value is None or value in ("", False) or value == []:
+        if empty(value):
             if field.need == "required":
                 problems.append(Problem(field.name, "is missing. " + explained(field)))
             continue
@@ -107,6 +111,11 @@ def read(fields: Iterable[Field], given: Mapping[str, object]) -> tuple[dict[str
         except ValueError as error:
             problems.append(Problem(field.name, f"{error}. {explained(field)}"))
     return values, problems
+
+
+def empty(value: object) -> bool:
+    """Whether a form's value says nothing. A 0 says something."""
+    return value is None or value is False or value in ("", [])
 
 
 def explained(field: Field) -> str:
@@ -120,8 +129,8 @@ def inert(text: str) -> str:
 
 
 def hidden(c: str) -> bool:
-    """Whether a character acts but does not show."""
-    return (unicodedata.category(c)[0] == "C" and c not in _JOINERS) or c in "\u2028\u2029"
+    """Whether a character does not show, and no script needs it."""
+    return unseen(c) and c not in JOINERS
 
 
 def said(value: Value) -> str:
@@ -134,28 +143,30 @@ def said(value: Value) -> str:
 
 
 def _line(value: object, field: Field) -> str:
+    return _written(value, field, LINE_CHARS)
+
+
+def _text(value: object, field: Field) -> str:
+    value = value.replace("\r\n", "\n") if isinstance(value, str) else value
+    return _written(value, field, TEXT_CHARS, also="\n")
+
+
+def _written(value: object, field: Field, most: int, also: str = "") -> str:
     if not isinstance(value, str):
         raise ValueError("should be text in quotes")
     text = unicodedata.normalize("NFC", value).strip()
     if not text:
         raise ValueError("is empty")
-    if len(text) > LINE_CHARS:
-        raise ValueError(f"has more than {LINE_CHARS} characters")
-    if bad := next((c for c in text if hidden(c)), ""):
+    if len(text) > most:
+        raise ValueError(f"has more than {most:,} characters")
+    if bad := next((c for c in text if hidden(c) and c not in also), ""):
         raise ValueError(f"holds a control character or an invisible one (U+{ord(bad):04X}), which is refused")
-    return text
-
-
-def _text(value: object, field: Field) -> str:
-    if not isinstance(value, str):
-        raise ValueError("should be text in quotes")
-    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
-    if not text:
-        raise ValueError("is empty")
-    if len(text) > TEXT_CHARS:
-        raise ValueError(f"has more than {TEXT_CHARS:,} characters")
-    if bad := next((c for c in text if hidden(c) and c != "\n"), ""):
-        raise ValueError(f"holds a control character or an invisible one (U+{ord(bad):04X}), which is refused")
+    if stray(text):
+        raise ValueError("holds a joiner (U+200C, U+200D) that does not stand between two letters, which is refused")
+    if not any(map(str.isalnum, text)):
+        raise ValueError("holds no letter and no digit")
+    if field.need == "required" and _FILLER.fullmatch(folded(text)):
+        raise ValueError("holds what stands in a form until somebody fills it in")
     return text
 
 
@@ -182,19 +193,18 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[object, Field], 
 
 def _address(value: object, field: Field) -> str:
     try:
-        return str(ipaddress.ip_address(_line(value, field)))
+        address = ipaddress.ip_address(_line(value, field))
     except ValueError:
         raise ValueError("is no IP address") from None
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast:
+        raise ValueError("is an address by which nobody on the Internet is found: loopback, link-local, multicast")
+    return str(address)
 
 
 def _host(value: object, field: Field) -> str:
     text = _line(value, field)
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        if _DOMAIN.fullmatch(text):
-            return text
-        raise ValueError("is neither an IP address nor a domain") from None
+    return text if _DOMAIN.fullmatch(text) else _address(text, field)
 
 
 def _url(value: object, field: Field) -> str:
@@ -204,7 +214,7 @@ def _url(value: object, field: Field) -> str:
 def _place(value: object, field: Field) -> str:
     text = _url(value, field)
     found = _URL.fullmatch(text)
-    if found is None or (found["rest"] or "/") == "/":
+    if found is None or not (found["rest"] or "").strip("/.?#"):
         raise ValueError("names a whole site, not the exact location of one thing")
     return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from gauger.case.characters import folded
 from gauger.case.notices.authorship import authorship, signed
 from gauger.case.notices.document import Kind, Material, Part
 from gauger.case.notices.fields import Field, Problem
@@ -44,26 +45,29 @@ _FIELDS = (
 )
 _DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\b|sha(?:256|512):", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-_ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7})(?![\w:])")
+_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w)|(?<!\w)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])")
 _SHORT = 3  # a shorter name is a word of the language too often
 
 
 def private(material: Material) -> list[Problem]:
     """Whatever in the text must not be published, by the field that holds it."""
     found = []
-    ours = {material.get("email").casefold(), material.get("recipient_email").casefold()}
-    names = {n for n in (*material.facts.accounts, *material.withheld) if len(n) >= _SHORT}
+    facts, ours = material.facts, {folded(material.get(name)) for name in ("email", "recipient_email")}
+    names = {folded(n).strip(" .,;") for n in (*facts.accounts, *facts.private, *material.withheld)}
+    named = [re.compile(rf"(?<!\w){re.escape(n)}(?!\w)", re.ASCII) for n in names if len(n) >= _SHORT]
     texts = {f.name: "\n".join(material.all(f.name)) for f in _FIELDS if f.name in material.fields}
-    for field, text in {**texts, "case": material.facts.case, "name": material.name}.items():
+    for field, written in {**texts, "case": facts.case, "name": material.name}.items():
+        text, unbroken = folded(written), folded(written.replace("\n", ""))
         if _DIGEST.search(text):
             found.append(Problem(field, "holds a digest of evidence, by which it can be looked up: take it out"))
-        if any(m.casefold() not in ours for m in _EMAIL.findall(text)):
+        if any(m not in ours for m in _EMAIL.findall(text)):
             found.append(Problem(field, "holds somebody's e-mail address: take it out"))
         if any(_is_address(m) for m in _ADDRESS.findall(text)):
             found.append(Problem(field, "holds an IP address: take it out"))
-        hits = [n for n in names if re.search(rf"(?<!\w){re.escape(n.casefold())}(?!\w)", text.casefold())]
+        hits = [n for n in named if n.search(text) or n.search(unbroken)]
         if hits:
-            found.append(Problem(field, f"holds {len(hits)} name(s) of accounts or customers: take them out"))
+            why = f"holds {len(hits)} name(s) of accounts, customers or what evidence is about: take them out"
+            found.append(Problem(field, f"{why}, or enter a model that you name as a suspect"))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gauger.case.notices.authorship import signed
 from gauger.case.notices.document import Kind, Material, Part
 from gauger.case.notices.facts import Access, summary
-from gauger.case.notices.fields import Field, Problem, said
+from gauger.case.notices.fields import Field, Problem, read, said
 from gauger.case.notices.letters import NEVER, OBJECTION, letter, named
 from gauger.case.notices.xarf import COMMON, lengths, log_evidence, report
 
@@ -73,7 +73,8 @@ _FIELDS = (
 
 
 def _provided(given: Mapping[str, object], accesses: tuple[Access, ...]) -> Mapping[str, object]:
-    times = [a.time for a in accesses if a.address == given.get("source_identifier")]
+    address = read(_FIELDS, given)[0].get("source_identifier")
+    times = [a.time for a in accesses if a.address == address]
     if not times:
         return {}
     return {"first_seen": said(min(times)), "last_seen": said(max(times)), "total_requests": len(times)}

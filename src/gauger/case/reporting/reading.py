@@ -73,8 +73,10 @@ def read(case: Case) -> Reading:
     for entry in (e for e in stands if e.kind == "evidence"):
         figure = figure_of(entry)
         figures.setdefault(digest(figure.evidence), figure)
+    # A campaign's record holds its evidence too, as it was before anybody corrected an entry of it.
+    wrong = {digest(e.body["evidence"]) for e in case.entries if e.kind == "evidence" and e.seq in corrected}
     for entry in (e for e in stands if e.kind == "campaign"):
-        for plain in campaign(entry).get("evidence", ()):
+        for plain in (plain for plain in campaign(entry).get("evidence", ()) if digest(plain) not in wrong):
             figure = figure_of(entry, plain)
             figures.setdefault(digest(figure.evidence), figure)
     ordered = tuple(sorted(figures.values(), key=lambda f: f.entry.seq))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gauger.errors import InputError
-from gauger.lineage.population import Origin
+from gauger.lineage.population import UNKNOWN, Origin, fold, spelled
 
 Pair = tuple[str, str]
 
@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "confidence": ("confidence",),
     "class": ("class",),
 }
-NOT_WHOLE = {"low", "unknown"}
+NOT_WHOLE = {"low", *UNKNOWN} - {""}
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -60,14 +60,14 @@ def read_population(path: Path) -> list[Origin]:
         def cell(column: str, row: Mapping[str, str] = row, at: Mapping[str, str] = at) -> str:
             return row[at[column]] if column in at else ""
 
-        whole = cell("confidence") not in NOT_WHOLE and cell("class") in ("", "ok") and bool(cell("maker"))
+        sure = spelled(cell("confidence")) not in NOT_WHOLE and spelled(cell("class")) in ("", "ok")
         found[name] = Origin(
             name=name,
-            maker=cell("maker"),
-            base=cell("base"),
+            maker=cell("maker") if fold(cell("maker")) else "",
+            base=cell("base") if fold(cell("base")) else "",
             parent=cell("parent"),
             teachers=tuple(filter(None, (t.strip() for t in cell("teachers").split(";")))),
-            known=whole,
+            known=sure and bool(fold(cell("maker"))),
         )
     return list(found.values())
 

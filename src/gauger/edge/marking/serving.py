@@ -1,7 +1,8 @@
 """What a serving engine's process needs to mark: whose keys, and one request after the other.
 
 The process reads its settings from the JSON file that ``GAUGER_MARKING`` names. Keys are derived inside it. A request
-names a party, never a secret, and one that names none has the fleet's key: no client can ask to be left out.
+names a party, never a secret, and one that names none has the fleet's key: no client can ask to be left out. (Whoever
+asks for a few tokens at a time leaves the mark little room: docs/explanation/watermark.md.)
 """
 
 from __future__ import annotations

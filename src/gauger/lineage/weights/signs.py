@@ -6,11 +6,13 @@ import numpy as np
 
 from gauger.lineage.weights.layout import Floats
 from gauger.lineage.weights.order import directions
-from gauger.stats import FloatArray
+from gauger.stats import BoolArray, FloatArray
 
 
 class Matching:
     """For some units of the candidate, the suspect's unit with the likest gate, found a chunk at a time.
+
+    A unit without weights in any part is like nothing, in either model.
 
     Attributes:
         gate: cosine of the gates so far, float64[units].
@@ -23,11 +25,14 @@ class Matching:
         self.gate, self.sign = np.full(len(gate), -np.inf), np.zeros(len(gate))
         self._up_best, self.agree = np.full(len(gate), -np.inf), np.zeros(len(gate), dtype=np.bool_)
 
+        self._live = _live(gate, up, down)
+
     def add(self, gate: Floats, up: Floats, down: Floats) -> None:
         """The next of the suspect's units, float32[units, width] each."""
-        by_gate = self._gate @ directions(gate).T
-        up, down = directions(up), directions(down)
-        by_up = np.abs(self._up @ up.T)
+        live = self._live[:, None] & _live(gate, up, down)
+        gate, up, down = directions(gate), directions(up), directions(down)
+        by_gate = np.where(live, self._gate @ gate.T, -np.inf)
+        by_up = np.where(live, np.abs(self._up @ up.T), -np.inf)
         best, best_up = by_gate.argmax(axis=1), by_up.argmax(axis=1)
         mine = np.arange(len(best))
         better, better_up = by_gate[mine, best] > self.gate, by_up[mine, best_up] > self._up_best
@@ -37,6 +42,11 @@ class Matching:
         self._up_best = np.where(better_up, by_up[mine, best_up], self._up_best)
         both = (self._up * up[best]).sum(axis=1) + (self._down * down[best]).sum(axis=1)
         self.sign = np.where(better, both, self.sign)
+
+
+def _live(*parts: Floats) -> BoolArray:
+    """The units that have weights in all parts, bool[units]."""
+    return np.asarray(np.all([part.any(axis=1) for part in parts], axis=0))
 
 
 def log_p(signs: FloatArray) -> float:

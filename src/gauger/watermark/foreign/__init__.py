@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from gauger.model import Evidence, EvidenceKind
 from gauger.stats import BoolArray, FloatArray, IntArray
 from gauger.stats.betting import Process, State
+from gauger.stats.calibrators import mixture
 from gauger.watermark.corpus import Tokens, select
 from gauger.watermark.detection import why
 
@@ -66,6 +67,14 @@ class Reader(Protocol):
         """All that the numbers hang on, except the key."""
         ...
 
+    def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
+        """Those of the positions ``at`` whose draw hangs on the key: int64[at most len(at)], in order.
+
+        Raises:
+            InputError: ids beyond the vocabulary.
+        """
+        ...
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         """Those of the positions ``at`` that are draws of their own: int64[at most len(at)], in order."""
         ...
@@ -76,6 +85,13 @@ class Reader(Protocol):
 
     def log_p(self, sums: FloatArray) -> FloatArray:
         """log P(a total at least as large), their number being fixed."""
+        ...
+
+    def log_floor(self, tokens: Tokens, at: IntArray, sums: FloatArray) -> float:
+        """The same over keys, with the tokens as they are: what a text reaches that was written against the hash.
+
+        -inf where the hash gives nothing to write against, or none is known.
+        """
         ...
 
 
@@ -96,9 +112,15 @@ def read(
     rows = [np.asarray(text) for text in texts]
     keep = [first_uses(row, reader.h) for row in rows] if reader.spends else None
     chosen = select(rows, h=reader.h, prompts=prompts, keep=keep)
-    at = reader.distinct(chosen.tokens, chosen.at)
+    keyed = reader.keyed(chosen.tokens, chosen.at)
+    at = reader.distinct(chosen.tokens, keyed)
     totals = reader.sums(chosen.tokens, at)
-    tally = replace(chosen.tally, scored=len(at), repeated=chosen.tally.repeated + len(chosen.at) - len(at))
+    keyless, repeated = len(chosen.at) - len(keyed), len(keyed) - len(at)
+    tally = chosen.tally
+    tally = replace(tally, scored=len(at), left_out=tally.left_out + keyless, repeated=tally.repeated + repeated)
+    floor = reader.log_floor(chosen.tokens, at, totals) if len(at) else 0.0
+    log_p = max(float(reader.log_p(totals)), floor) + 0.0
+    log_e = min(float(reader.process.log_e(State(len(at), totals))), float(mixture(floor))) if len(at) else 0.0
     return Evidence(
         subject=subject,
         null=reader.null,
@@ -109,13 +131,14 @@ def read(
             "h": reader.h,
             **reader.params(),
             **asdict(tally),
-            "log_p": _log_p(reader, totals),
+            "keyless": keyless,
+            "log_p": log_p,
         },
-        log_e=float(reader.process.log_e(State(len(at), totals))) if len(at) else 0.0,
+        log_e=log_e,
         n=len(at),
         anytime=True,
         inputs=(chosen.digest,),
-        why=why(tally, reader.h),
+        why=why(tally, reader.h) + f"; of those left out, {keyless:,} have a list that no key changes" * bool(keyless),
     )
 
 
@@ -137,7 +160,3 @@ def first_of(pairs: IntArray) -> IntArray:
     """Where each value stands for the first time, in order: int64[distinct]."""
     first: IntArray = np.sort(np.unique(pairs, return_index=True)[1])
     return first
-
-
-def _log_p(reader: Reader, totals: FloatArray) -> float:
-    return float(reader.log_p(totals)) + 0.0

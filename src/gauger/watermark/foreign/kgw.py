@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ class PermutedGreenlist:
         tokens are drawn without replacement, at most ``cap`` = V / 1000 (but 1) are scored. Given those before, each is
         then green with probability at most G / (V - cap + 1), which is tested instead of gamma.
     Guarantee: P(log_p <= log(alpha)) <= alpha; P(ever log_e >= log(1/alpha)) <= alpha.
-    Not claimed: a secret: the default key is public, and lists can be learned from answers.
+    Not claimed: a secret: the default key is public, and lists can be learned from answers. Anything of the lists of
+        seed 0 and -1, which are not scored: after token 0, or where a power of 2 in the key cancels all else, they come
+        whatever the key is, so that anybody can write to them.
     Source: Kirchenbauer et al. 2023, 2024; transformers 5, ``WatermarkLogitsProcessor``; MarkLLM 0.1.5.  Deviates: a
         draw is what seed and token the software came to, not the window: windows that share a seed count once.
 
@@ -83,12 +86,15 @@ class PermutedGreenlist:
         sizes = {"vocab_size": self.vocab_size, "green": self.green, "of_one_list": self.cap}
         return {"prf": "torch-mt19937", **sizes, "p0": self.process.p0}
 
-    def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
+    def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
         if len(tokens) and tokens.max() >= self.vocab_size:
             raise InputError(
                 f"token id {tokens.max():,} is beyond the vocabulary of {self.vocab_size:,}: "
                 "the text is of another tokenizer, or vocab_size is not that of the model's configuration"
             )
+        return at[self.seeds(tokens, at) + np.uint32(1) > 1]  # neither 0 nor -1
+
+    def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         seeds = self.seeds(tokens, at)
         first = first_of(seeds.astype(np.int64) << 32 | tokens[at])
         return at[first[_rank(seeds[first]) < self.cap]]
@@ -104,6 +110,9 @@ class PermutedGreenlist:
     def log_p(self, sums: FloatArray) -> FloatArray:
         return binomial_log_upper(sums[..., 0], sums.sum(-1), self.process.p0)
 
+    def log_floor(self, tokens: Tokens, at: IntArray, sums: FloatArray) -> float:
+        return -math.inf
+
 
 @dataclass(frozen=True, kw_only=True)
 class HfKgw(PermutedGreenlist):
@@ -117,6 +126,8 @@ class HfKgw(PermutedGreenlist):
         super().__post_init__()
         if self.seeding not in ("lefthash", "selfhash"):
             raise ConfigError(f"hf-kgw: seeding_scheme is lefthash or selfhash, not {self.seeding!r}")
+        if not self.key:
+            raise ConfigError("hf-kgw: under a hashing key of 0 all lists are one, which anybody knows")
         if not 1 <= self.width <= MAX_WIDTH:
             raise ConfigError(f"hf-kgw: context_width must lie between 1 and {MAX_WIDTH}, not {self.width}")
 
@@ -140,9 +151,15 @@ class HfKgw(PermutedGreenlist):
 
 @dataclass(frozen=True, kw_only=True)
 class MarkllmKgw(PermutedGreenlist):
-    """MarkLLM. Seeds are reduced modulo the vocabulary, so there are no more lists than tokens."""
+    """MarkLLM. Seeds are reduced modulo the vocabulary, so there are no more lists than tokens.
+
+    Hence of kind "model": anybody can make all lists, and see that a token is green in more of them than others: of V
+    lists the best in gamma + 4 sqrt(gamma (1 - gamma) / V) or so. A text of such tokens, written for that, is greener
+    than gamma under every key. A key that shares a factor with the vocabulary has fewer lists still.
+    """
 
     id = "markllm-kgw"
+    kind: ClassVar[EvidenceKind] = "model"
     window: Literal["left", "self"]
     f: Literal["time", "additive", "skip", "min"]
     prefix: int
@@ -151,6 +168,10 @@ class MarkllmKgw(PermutedGreenlist):
         super().__post_init__()
         if self.window not in ("left", "self") or self.f not in ("time", "additive", "skip", "min"):
             raise ConfigError("markllm-kgw: window_scheme is left or self, f_scheme is time, additive, skip or min")
+        if self.window == "left" and self.key % self.vocab_size == 0:
+            raise ConfigError(
+                "markllm-kgw: under a hash_key that vocab_size divides all lists are one, which anybody knows"
+            )
         if not 1 <= self.prefix <= MAX_WIDTH:
             raise ConfigError(f"markllm-kgw: prefix_length must lie between 1 and {MAX_WIDTH}, not {self.prefix}")
 

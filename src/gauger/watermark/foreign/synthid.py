@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from gauger.stats.tails import binomial_log_upper
 from gauger.watermark.corpus import Tokens
 from gauger.watermark.foreign import first_of
 from gauger.watermark.foreign.mt19937 import coins
+from gauger.watermark.foreign.shifts import log_tail, totals
 
 MAX_TABLE, MAX_WIDTH, MAX_KEYS = 1 << 24, 64, 1024
 
@@ -33,9 +35,11 @@ class HfSynthId:
 
     Null: the text was made without the keys, so that each coin is one of the table's at random: a 1 with the share
         that the table has, which is not 1/2: one of 65,536 strays by 0.2 %, enough for false alarms at 10^6 bits.
-    Guarantee: P(log_p <= log(alpha)) <= alpha; P(ever log_e >= log(1/alpha)) <= alpha, if that null holds.
-    Not claimed: that it is exact, hence of kind "model": the hash is linear, so a layer draws without replacement and
-        layers see one table at different offsets; their sum then varies less than a binomial, as measured.
+    Guarantee: P(log_p <= log(alpha)) <= alpha; P(ever log_e >= log(1/alpha)) <= alpha, if that null holds. With a table
+        of 2^s, also for a fixed text that was written against the table, over keys whose low s bits are random: then
+        each layer sees the text's coins at a random shift, which has a tail of its own, and the larger one is told.
+    Not claimed: that it is exact, hence of kind "model": with a table of another size, or keys that are all small, who
+        knows the table can write text that strays further than a binomial; and log_e allows for it in fixed text only.
     Source: Dathathri et al. 2024; transformers 5, ``SynthIDTextWatermarkLogitsProcessor``.  Deviates: scores are not
         weighted by layer. With a table of 2^s, only the low s bits of the hash count: n-grams that agree in them have
         the same coins under every key and are scored once, so that at most 2^s tokens of a corpus are.
@@ -100,6 +104,9 @@ class HfSynthId:
             "p0": self.process.p0,
         }
 
+    def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
+        return at
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         hashed = np.empty(len(at), np.int64)
         _hash(tokens, at, self.ngram_len, hashed)
@@ -120,6 +127,15 @@ class HfSynthId:
 
     def log_p(self, sums: FloatArray) -> FloatArray:
         return binomial_log_upper(sums[..., 0], sums.sum(-1), self.process.p0)
+
+    def log_floor(self, tokens: Tokens, at: IntArray, sums: FloatArray) -> float:
+        if not self._folds:
+            return -math.inf
+        hashed = np.empty(len(at), np.int64)
+        _hash(tokens, at, self.ngram_len, hashed)
+        size = self.table_size
+        around = self.table[(np.arange(size) * _FACTOR + 1) % size]  # the coins by the hash's low bits, for a key of 0
+        return log_tail(totals(hashed & (size - 1), around), len(self.layers), float(sums[0]))
 
     @property
     def _folds(self) -> bool:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -76,6 +77,9 @@ class VllmGumbel:
     def params(self) -> Mapping[str, float | int | str]:
         return {"prf": "philox4x32-10-v1", "key_name": self.name}
 
+    def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
+        return at
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         return at
 
@@ -92,6 +96,9 @@ class VllmGumbel:
     def log_p(self, sums: FloatArray) -> FloatArray:
         n, total = sums[..., 0], sums[..., 1]
         return np.where(n > 0, gamma_log_upper(total, np.maximum(n, 1)), 0.0)
+
+    def log_floor(self, tokens: Tokens, at: IntArray, sums: FloatArray) -> float:
+        return -math.inf
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from gauger.app.cli.case.options import STORE, Author, CaseId, Corrects, StoreAt
 from gauger.app.cli.case.show import print_entries
 from gauger.edge.small_files import read_small
 from gauger.errors import ConfigError
-from gauger.model import digest
+from gauger.model import Case, digest
 
 app = typer.Typer(help="Add an entry to a case.")
 Why = Annotated[str, typer.Option(help="Why, in a sentence.")]
@@ -37,11 +37,15 @@ def campaign(
     cached: Annotated[float | None, typer.Option(min=0, max=0.999, help="Discount on cached tokens, a share.")] = None,
     batch: Annotated[float | None, typer.Option(min=0, max=0.999, help="Discount on batches, a share.")] = None,
     price_list: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where those discounts stand.")] = None,
+    corrects: Corrects = None,
     store: StoreAt = STORE,
     author: Author = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a campaign that a scan found, and the evidences for it. Discounts give its value a lower bound."""
+    """Add a campaign that a scan found, and the evidences for it. Discounts give its value a lower bound.
+
+    With --corrects the campaign stands in the place of that entry; evidences that were entered are not added again.
+    """
     rows = campaign_rows(scan / REPORT if scan.is_dir() else scan, campaign)
     shares = {name: share for name, share in (("cached", cached), ("batch", batch)) if share is not None}
     if bool(shares) != (price_list is not None):
@@ -49,7 +53,7 @@ def campaign(
     if shares:
         (kind, body), *rest = rows
         rows = [(kind, {**body, "discounts": {**shares, "source": price_list}}), *rest]
-    _add(case, rows, store, author, as_json=as_json)
+    _add(case, rows, store, author, as_json=as_json, corrects=corrects)
 
 
 @app.command()
@@ -183,24 +187,43 @@ def close(case: CaseId, why: Why, store: StoreAt = STORE, author: Author = None,
 def _add(
     case: str, rows: Sequence[Row], store: str, author: str | None, *, as_json: bool, corrects: str | None = None
 ) -> None:
-    if corrects is not None and len(rows) > 1:
-        raise ConfigError("one entry corrects one other: add them one by one")
-    extra = {} if corrects is None else {"corrects": corrects}
     with opened(store) as cases:
-        full = [(kind, {**body, **extra}) for kind, body in rows]
-        made = cases.append_all(case, full, author=writer(author), time=now())
+        if corrects is not None:
+            rows = _correcting(cases.case(case), rows, corrects)
+        made = cases.append_all(case, rows, author=writer(author), time=now())
     print_entries(case, made, as_json=as_json)
+
+
+def _correcting(case: Case, rows: Sequence[Row], corrects: str) -> list[Row]:
+    """The first of the rows in the place of an entry, and of a campaign's evidences those that were never entered."""
+    (kind, body), *rest = rows
+    if rest and kind != "campaign":
+        raise ConfigError("one entry corrects one other: add them one by one")
+    of = _entry(case, corrects)
+    was = next((e.body["campaign"].get("id") for e in case.entries if digest(e) == of and e.kind == "campaign"), None)
+    if was is not None and was != body["campaign"]["id"]:
+        raise ConfigError(
+            f"{corrects} is the campaign {was}, and this is {body['campaign']['id']}: no correction of it"
+        )
+    held = {digest(e.body["evidence"]) for e in case.entries if e.kind == "evidence"}  # what was corrected stays so
+    new = [(k, b) for k, b in rest if digest(b["evidence"]) not in held]
+    return [(kind, {**body, "corrects": of}), *new]
 
 
 def _add_about(
     case: str, kind: str, of: str, body: Mapping[str, Any], store: str, author: str | None, *, as_json: bool
 ) -> None:
-    """An entry about another, which may be named by its number."""
     with opened(store) as cases:
-        if of.isdecimal():
-            entries = cases.case(case).entries
-            if len(of) > DIGITS or int(of) >= len(entries):
-                raise ConfigError(f"case {case} has {len(entries):,} entries, counted from 0, and no entry {of[:40]}")
-            of = digest(entries[int(of)])
-        made = cases.append(case, kind, {"of": of, **body}, author=writer(author), time=now())
+        full = {"of": _entry(cases.case(case), of), **body}
+        made = cases.append(case, kind, full, author=writer(author), time=now())
     print_entries(case, [made], as_json=as_json)
+
+
+def _entry(case: Case, named: str) -> str:
+    """The digest of an entry that is named by it, or by its number."""
+    if not named.isdecimal():
+        return named
+    if len(named) > DIGITS or int(named) >= len(case.entries):
+        count = len(case.entries)
+        raise ConfigError(f"case {case.id} has {count:,} entries, counted from 0, and no entry {named[:40]}")
+    return digest(case.entries[int(named)])

@@ -26,6 +26,8 @@ MAX_LINE = 1 << 16
 
 def signing_key(path: Path, env: str | None, fd: int | None) -> SigningKey:
     """The key in a file; its passphrase is asked for if it is sealed."""
+    if not path.exists():
+        raise ConfigError(f"there is no key file {path}: `gauger case keygen {path} --name NAME` makes one")
     return read_key(path, lambda: read_passphrase(env, fd))
 
 

@@ -27,7 +27,8 @@ Author = Annotated[
     typer.Option("--author", envvar="GAUGER_AUTHOR", metavar="NAME", help="Who writes. Default: the system's user."),
 ]
 Corrects = Annotated[
-    str | None, typer.Option("--corrects", metavar="DIGEST", help="The entry of this kind that this one corrects.")
+    str | None,
+    typer.Option("--corrects", metavar="ENTRY", help="The entry of this kind that this one corrects, as for a review."),
 ]
 STORE = "cases.db"
 

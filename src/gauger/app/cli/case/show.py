@@ -17,10 +17,12 @@ from gauger.app.cli.output import Output
 from gauger.app.text import visible
 from gauger.case.entries import closed, standing
 from gauger.case.people import GUARDED, approvals, approved
+from gauger.case.retention import word
 from gauger.model import Case, Entry, canonical_json, digest, to_plain
 
 SHORT = 19  # of a digest: sha256: and twelve digits
 WIDE = 200
+KEEPING = {"hold": "on legal hold: ", "released": "released from hold: ", "refused": "release refused, no counsel: "}
 
 
 def show(
@@ -62,14 +64,14 @@ def _show_case(case: Case, *, as_json: bool) -> None:
         whole = {"schema": "gauger/case/1", "case": case.id, "head": _head(case), "closed": closed(case)}
         print(canonical_json({**whole, "entries": rows, "waiting": _waiting(case)}).decode())
         return
-    kept, table = set(map(digest, standing(case))), _table("", "time", "kind", "by", "says", "digest")
-    numbers = {digest(e): e.seq for e in case.entries}
+    table, numbers = _table("", "time", "kind", "by", "says", "digest"), {digest(e): e.seq for e in case.entries}
+    corrected = {e.body.get("corrects"): e.seq for e in case.entries}
     for e, name in zip(case.entries, numbers, strict=True):
-        about = f"entry {numbers[e.body['of']]} " if e.body.get("of") in numbers else ""
-        struck = "" if name in kept else "strike dim"
-        says = Text(visible(about + summary(e.kind, e.body), WIDE), style=struck)
-        time, by = to_plain(e.time).replace("T", " "), visible(f"{e.author}, {e.role}", 40)
-        table.add_row(f"{e.seq}", time, e.kind, by, says, name[:SHORT])
+        about = f"entry {numbers[e.body['of']]} " if e.body.get("of") in numbers else KEEPING.get(word(e), "")
+        by = f"corrected by entry {corrected[name]}: " if name in corrected else ""
+        says = Text(visible(by + about + summary(e.kind, e.body), WIDE), style="strike dim" if by else "")
+        time, who = to_plain(e.time).replace("T", " "), visible(f"{e.author}, {e.role}", 40)
+        table.add_row(f"{e.seq}", time, e.kind, who, says, name[:SHORT])
     console = Output()
     console.print(table)
     for row in _waiting(case):

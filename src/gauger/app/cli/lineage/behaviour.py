@@ -20,6 +20,7 @@ from gauger.app.lineage import NULLS, Judged, judge
 from gauger.app.lineage_comparing import Compared, Statistic, compare, compare_in_turn
 from gauger.app.lineage_saying import compare_leaks, compare_phrases
 from gauger.app.text import visible
+from gauger.case.notices.facts import FORMULA
 from gauger.edge.lineage.responses import Responses, read_responses
 from gauger.edge.lineage.tables import Pair, read_pairs, read_population
 from gauger.edge.small_files import PUBLIC, exists, write_new
@@ -122,8 +123,14 @@ def _csv(rows: Sequence[Judged], sequential: bool) -> bytes:
         figures = ("", "", "") if row.evidence is None else (row.score, row.p, row.evidence.log10_e)
         cells = [f"{x:.6g}" if isinstance(x, float) else x for x in figures]
         last = [row.prompts] if sequential else []
-        writer.writerow([row.candidate, row.suspect, *cells, row.n_null, f"{row.floor:.6g}", row.verdict, *last])
+        names = (_inert(row.candidate), _inert(row.suspect))
+        writer.writerow([*names, *cells, row.n_null, f"{row.floor:.6g}", row.verdict, *last])
     return text.getvalue().encode()
+
+
+def _inert(name: str) -> str:
+    """What a spreadsheet would run gets an apostrophe before it, by which spreadsheets know text."""
+    return f"'{name}" if name.lstrip(" ").startswith(FORMULA) else name
 
 
 def _document(
@@ -160,9 +167,19 @@ def _show(rows: Sequence[Judged], compared: Compared, alpha: float, out: Path) -
     print(f"{len(rows):,} pairs on {compared.looks[-1]:,} prompts, alpha {alpha:g}: {out}")
     print("\n".join(f"  {word}: {count:,}" for word, count in said.most_common()))
     related = [row for row in rows if row.verdict == "related"]
-    for row in related[:SHOWN]:
-        names = f"{visible(row.candidate, 80)} -> {visible(row.suspect, 80)}"
-        print(f"  related: {names}: p {row.p:.2g} (floor {row.floor:.2g}), {row.prompts:,} prompts")
-    if len(related) > SHOWN:
-        print(f"  and {len(related) - SHOWN:,} more, in the file")
-    print(LAST[compared.statistic])
+    told = [f"{_names(row)}: p {row.p:.2g} (floor {row.floor:.2g}), {row.prompts:,} prompts" for row in related]
+    _list("related", told)
+    _list("cannot tell", [f"{_names(row)}: {visible(row.why)}" for row in rows if row.verdict == "cannot tell"])
+    if related:
+        print(LAST[compared.statistic])
+
+
+def _names(row: Judged) -> str:
+    return f"{visible(row.candidate, 80)} -> {visible(row.suspect, 80)}"
+
+
+def _list(verdict: str, told: Sequence[str]) -> None:
+    for line in told[:SHOWN]:
+        print(f"  {verdict}: {line}")
+    if len(told) > SHOWN:
+        print(f"  and {len(told) - SHOWN:,} more, {'in the file' if verdict == 'related' else 'with --json'}")

@@ -168,6 +168,7 @@ def _document(plan: Plan, verdict: Verdict, command: str) -> dict[str, object]:
         "command": command,
         "gauger_version": __version__,
         "plan": plan.digest,
+        "alpha": plan.alpha,
         "verdict": verdict.word,
         "exchanges": verdict.done,
         "informative": verdict.informative,

@@ -31,13 +31,13 @@ from gauger.app.cli.watermark.contexts import (
     common_scheme,
     encoder,
 )
-from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign
-from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign, without_prompt
+from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed, derived, revealed_keys
 from gauger.app.judging import Verdict, judge
 from gauger.edge.token_files import read_texts
 from gauger.errors import ConfigError
 from gauger.model import Evidence, canonical_json, to_plain
-from gauger.watermark.keys import Key, derive
+from gauger.watermark.keys import Key
 
 SHOWN = 10
 
@@ -69,6 +69,8 @@ def detect(
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
     passphrase_fd: PassphraseFd = None,
+    revealed: Revealed = None,
+    commitment: Record = None,
     scheme_of_text: SchemeOfText = None,
     tokenizer_of_text: TokenizerOfText = None,
     tokenizer_file: TokenizerFile = None,
@@ -88,11 +90,12 @@ def detect(
     rule = Rule(checked_alpha(alpha), anytime, as_json, command_line(context))
     fields = (tenant, party, epoch, model, tokenizer, scheme)
     master, known = (key_file, master_env, passphrase_env, passphrase_fd), (scheme_of_text, tokenizer_of_text)
-    ours = any(option is not None for option in (contexts, *fields, *master, *known, tokenizer_file))
+    named = (contexts, *fields, *master, revealed or None, commitment)
+    ours = any(option is not None for option in (*named, *known))
     ours |= least_entropy > 0 or weigh_by_entropy
     others = foreign is not None or foreign_config is not None
     if flags is not None:
-        if gamma is None or tokens is not None or ours or others:
+        if gamma is None or tokens is not None or ours or others or tokenizer_file is not None:
             raise ConfigError("--flags needs --gamma, and takes neither --tokens nor keys: its tool had them")
         return detect_flags(flags, gamma, subject or flags, rule)
     if others:
@@ -100,13 +103,13 @@ def detect(
             raise ConfigError(
                 "--foreign needs --foreign-config and --tokens, and takes neither keys of ours nor --gamma"
             )
-        return detect_foreign(foreign, foreign_config, tokens, subject or tokens, rule)
+        return detect_foreign(foreign, foreign_config, tokens, subject or tokens, rule, tokenizer_file)
     if tokens is None or gamma is not None:
         raise ConfigError("say what to test: --tokens FILE with keys or --foreign, or --flags FILE --gamma SHARE")
-    wanted = chosen(contexts, fields)
+    shown = revealed_keys(revealed, commitment, (contexts, *fields, *master))
+    wanted = tuple(key.context for key in shown) or chosen(contexts, fields)
     read_with = common_scheme(wanted, *known)
-    secret = read_master(*master)
-    keys = [derive(secret, context) for context in wanted]
+    keys = shown or derived(wanted, master)
     verdict = judge(
         read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0 or weigh_by_entropy),
         keys,
@@ -175,5 +178,4 @@ def _not_said(found: bool, tokenizer_known: bool, without: int, texts: int) -> s
         cause = "" if tokenizer_known else " another tokenizer's ids,"
         return f"that the text is unmarked: paraphrase,{cause} a key of another epoch and too little text look the same"
     said = "who sat behind the account, or that the key did not leak"
-    quoted = f"; {without:,} of {texts:,} texts came without their prompt: one that quotes a marked prompt has its mark"
-    return f"{said}{quoted}" if without else said
+    return f"{said}; {without_prompt(without, texts)}" if without else said

@@ -9,6 +9,7 @@ from gauger import __version__
 from gauger.app.cli import evidence_table
 from gauger.app.cli.output import Output
 from gauger.app.judging import found_among
+from gauger.app.materials import read_tokenizer
 from gauger.edge.foreign_marks import readers_of
 from gauger.edge.token_files import read_flags, read_texts
 from gauger.model import Evidence, canonical_json, to_plain
@@ -53,20 +54,25 @@ def detect_flags(source: str, gamma: float, subject: str, rule: Rule) -> int:
     return int(found)
 
 
-def detect_foreign(kind: str, config: Path, source: str, subject: str, rule: Rule) -> int:
+def detect_foreign(
+    kind: str, config: Path, source: str, subject: str, rule: Rule, tokenizer_file: Path | None = None
+) -> int:
     """A text by the configuration that another tool marked with. Returns the exit code."""
+    tokenizer = read_tokenizer(tokenizer_file, "")
     readers = readers_of(kind, config)
-    parts = list(read_texts(source))
+    parts = list(read_texts(source, encode=None if tokenizer is None else tokenizer.encode))
     tokens, prompts = [t for p in parts for t in p.tokens], [t for p in parts for t in p.prompts]
     said = [read(reader, tokens, prompts=prompts, subject=subject) for reader in readers]
     found = [bool(f) for f in found_among(said, rule.alpha, anytime=rule.anytime)]
+    prompted = sum(part.prompted for part in parts)
     if rule.as_json:
-        count = {"texts": len(tokens), "texts_with_prompt": sum(part.prompted for part in parts)}
-        _document(said, found, rule, count)
+        _document(said, found, rule, {"texts": len(tokens), "texts_with_prompt": prompted})
         return int(any(found))
     console = Output()
     for one, yes in zip(said, found, strict=True):
-        console.print(evidence_table.table(one, _means(one, yes, rule.alpha), _not_said(yes)))
+        console.print(
+            evidence_table.table(one, _means(one, yes, rule.alpha), _not_said(yes, len(tokens) - prompted, len(tokens)))
+        )
     console.print(rule.said(sum(found), len(readers)), highlight=False)
     return int(any(found))
 
@@ -84,9 +90,18 @@ def _means(e: Evidence, found: bool, alpha: float) -> str:
     return f"the mark of this configuration was not found at {alpha:g}"
 
 
-def _not_said(found: bool) -> str:
+def without_prompt(count: int, texts: int) -> str:
+    """What texts whose prompt could not be read leave open."""
+    return (
+        f"{count:,} of {texts:,} texts came without their prompt, or with one in words and no --tokenizer-file: "
+        "one that quotes a marked prompt has its mark"
+    )
+
+
+def _not_said(found: bool, without: int, texts: int) -> str:
     if found:
-        return "whose deployment it was: such keys are short, often a public default, and whoever knows one can mark"
+        said = "whose deployment it was: such keys are short, often a public default, and whoever knows one can mark"
+        return f"{said}; {without_prompt(without, texts)}" if without else said
     return (
         "that the text is unmarked: another key, width, vocabulary or device of the marking model, paraphrase and too "
         "little text look the same"

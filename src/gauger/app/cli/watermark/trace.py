@@ -21,22 +21,28 @@ from gauger.app.cli.watermark.contexts import (
     common_scheme,
     encoder,
 )
-from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed, derived, revealed_keys
 from gauger.app.judging import whole
 from gauger.edge.token_files import read_texts
+from gauger.errors import ConfigError
 from gauger.model import canonical_json, to_plain
-from gauger.watermark.keys import Key, KeyContext, derive
+from gauger.watermark.keys import Key
+from gauger.watermark.keys import unused as unused_keys
 from gauger.watermark.tracing import Trace
 from gauger.watermark.tracing import trace as trace_keys
 
 
 def trace(
     tokens: Annotated[str, typer.Option(metavar="FILE", help="Texts as token ids, one JSON line each; - for stdin.")],
-    contexts: Annotated[Path, typer.Option(help="The accounts' keys: CSV, JSONL or Parquet, as for `commit`.")],
+    contexts: Annotated[
+        Path | None, typer.Option(help="The accounts' keys: CSV, JSONL or Parquet, as for `commit`.")
+    ] = None,
     key_file: KeyFile = None,
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
     passphrase_fd: PassphraseFd = None,
+    revealed: Revealed = None,
+    commitment: Record = None,
     scheme_of_text: SchemeOfText = None,
     tokenizer_of_text: TokenizerOfText = None,
     tokenizer_file: TokenizerFile = None,
@@ -51,11 +57,14 @@ def trace(
 ) -> int:
     """Name the accounts whose marks are in texts. Exits with 1 if any is accused, 0 if not."""
     checked_alpha(alpha)
-    wanted = chosen(contexts, ())
+    master = (key_file, master_env, passphrase_env, passphrase_fd)
+    shown = revealed_keys(revealed, commitment, (contexts, *master))
+    if contexts is None and not shown:
+        raise ConfigError("say which accounts' keys: --contexts with a master key, or --revealed")
+    wanted = tuple(key.context for key in shown) or chosen(contexts, ())
     scheme = common_scheme(wanted, scheme_of_text, tokenizer_of_text)
-    master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
-    keys = [derive(master, context) for context in wanted]
-    unused = [derive(master, _decoy(wanted[0], k)) for k in range(decoys)]
+    keys = shown or derived(wanted, master)
+    unused = unused_keys(keys, decoys)
     texts = read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0)
     selection = whole(texts, scheme.h, least_entropy_nats=least_entropy)
     found = trace_keys(selection, keys, scheme, subject=subject or tokens, alpha=alpha, decoys=unused)
@@ -64,18 +73,6 @@ def trace(
     else:
         _show(found, keys, alpha, decoys, top)
     return int(bool(found.accused))
-
-
-def _decoy(like: KeyContext, k: int) -> KeyContext:
-    """A context that no key serves under, because no period is called so."""
-    return KeyContext(
-        tenant=like.tenant,
-        party=f"decoy:{k}",
-        epoch="never",
-        model=like.model,
-        tokenizer=like.tokenizer,
-        scheme=like.scheme,
-    )
 
 
 def _document(found: Trace, keys: list[Key], alpha: float, decoys: int, top: int) -> dict[str, object]:

@@ -28,14 +28,14 @@ from gauger.app.cli.watermark.contexts import (
     TokenizerFile,
     chosen,
 )
-from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.cli.watermark.master import KeyFile, Master, MasterEnv, Record, Revealed, derived, revealed_keys
 from gauger.app.cli.watermark.radioactivity.options import Answers, Digest, PlanFile, Prompts, ServedOutputs, Unmarked
 from gauger.app.materials import quotable, read_outputs, read_prompts, read_tokenizer, read_unmarked, read_windows
 from gauger.edge.answers import read_answers
 from gauger.edge.plans import ByReading, read_plan, settings_of
 from gauger.errors import ConfigError
 from gauger.model import canonical_json, to_plain
-from gauger.watermark.keys import Key, KeyContext, derive
+from gauger.watermark.keys import Key
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.radioactivity import Closed, Opened, Plan, Verdict
 
@@ -61,30 +61,48 @@ def judge(
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
     passphrase_fd: PassphraseFd = None,
+    revealed: Revealed = None,
+    commitment: Record = None,
     digest: Digest = None,
     as_json: AsJson = False,
 ) -> int:
     """Judge a journal of answers by its plan. Exits with 1 if the suspect learnt from our marks, 0 if not shown."""
     fixed = read_plan(plan, digest)
-    wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
-    keys = keys_of(fixed, wanted, read_master(key_file, master_env, passphrase_env, passphrase_fd))
+    fields, master = (
+        (tenant, party, epoch, model, tokenizer, scheme),
+        (key_file, master_env, passphrase_env, passphrase_fd),
+    )
+    keys = keys_of(fixed, Named(contexts, fields, master, revealed, commitment))
     trial = trial_of(fixed, keys, Materials(prompts, served, unmarked, tokenizer_file))
     found = read_answers(answers, fixed.digest, fixed.looks[-1])
     follow(trial, found)
     return show(trial, keys, len(found), command_line(context), as_json=as_json)
 
 
-def keys_of(plan: Plan, contexts: Sequence[KeyContext], master: bytes) -> list[Key]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Options that name keys: contexts and their master, or what was revealed."""
+
+    contexts: Path | None
+    fields: tuple[str | None, ...]
+    master: Master
+    revealed: list[Path] | None
+    commitment: Path | None
+
+
+def keys_of(plan: Plan, named: Named) -> list[Key]:
     """The plan's keys in its order.
 
     Raises:
-        ConfigError: one of them is none of the contexts' under this master.
+        ConfigError: one of them is not named. VerifyError: a revealed key is not in the commitment, or that not the
+            plan's. And what the readers raise.
     """
-    ours = {key.id: key for key in (derive(master, context) for context in contexts)}
+    instead = (named.contexts, *named.fields, *named.master)
+    found = revealed_keys(named.revealed, named.commitment, instead, plan.commitment)
+    whence = "among the revealed" if found else "made by this master key from these contexts"
+    ours = {key.id: key for key in found or derived(chosen(named.contexts, named.fields), named.master)}
     if missing := sum(name not in ours for name in plan.keys):
-        raise ConfigError(
-            f"{missing:,} of the plan's {len(plan.keys):,} keys are not made by this master key from these contexts"
-        )
+        raise ConfigError(f"{missing:,} of the plan's {len(plan.keys):,} keys are not {whence}")
     return [ours[name] for name in plan.keys]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gauger.app.cli.asking_options import AsJson
+from gauger.app.cli.output import say
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.contexts import (
     Contexts,
@@ -53,9 +54,7 @@ def plan(
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
     passphrase_fd: PassphraseFd = None,
-    commitment: Annotated[
-        Path | None, typer.Option(help="Folder that `commit` wrote: the keys are held against it.")
-    ] = None,
+    commitment: Annotated[Path | None, typer.Option(help="Folder that `commit` wrote: each key must be in it.")] = None,
     tokenizer_file: TokenizerFile = None,
     alpha: Annotated[
         float, typer.Option(help="The chance to accuse a model that learnt from none of the keys.")
@@ -130,7 +129,12 @@ def plan(
         created=datetime.now(UTC).replace(microsecond=0),
     )
     write_plan(out, fixed)
-    _show(fixed, out, as_json=as_json)
+    if asked.quoting:
+        say(
+            f"{asked.quoting:,} of the {asked.count:,} prompts hold windows of served answers: quote nothing that was "
+            "served, for a suspect repeats what stands before it"
+        )
+    _show(fixed, out, asked.quoting, as_json=as_json)
     return 0
 
 
@@ -144,10 +148,10 @@ def _looks(text: str, budget: int | None) -> tuple[int, ...]:
     return found
 
 
-def _show(fixed: Plan, out: Path, *, as_json: bool) -> None:
+def _show(fixed: Plan, out: Path, quoting: int, *, as_json: bool) -> None:
     if as_json:
         made = {"schema": "gauger/radioactivity-planned/1", "digest": fixed.digest, "file": str(out)}
-        print(canonical_json({**made, "plan": to_plain(fixed)}).decode())
+        print(canonical_json({**made, "quoting_prompts": quoting, "plan": to_plain(fixed)}).decode())
         return
     print(f"{fixed.digest} is the digest of the plan in {out}.")
     print("Log it where somebody else dates it, before the suspect is asked; after that it proves nothing.")

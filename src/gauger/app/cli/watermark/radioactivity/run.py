@@ -18,11 +18,10 @@ from gauger.app.cli.watermark.contexts import (
     Tenant,
     Tokenizer,
     TokenizerFile,
-    chosen,
 )
-from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed
 from gauger.app.cli.watermark.radioactivity.ask import reach
-from gauger.app.cli.watermark.radioactivity.judge import Materials, keys_of, show, trial_of
+from gauger.app.cli.watermark.radioactivity.judge import Materials, Named, keys_of, show, trial_of
 from gauger.app.cli.watermark.radioactivity.options import (
     Answers,
     Digest,
@@ -63,6 +62,8 @@ def run(
     master_env: MasterEnv = None,
     passphrase_env: PassphraseEnv = None,
     passphrase_fd: PassphraseFd = None,
+    revealed: Revealed = None,
+    commitment: Record = None,
     requests_per_minute: PerMinute = 60.0,
     timeout: Timeout = 120.0,
     skip_refused: SkipRefused = False,
@@ -72,8 +73,11 @@ def run(
 ) -> int:
     """Ask up to each look of the plan, and stop at the first that decides. Exits as `judge` does."""
     fixed = read_plan(plan, digest)
-    wanted = chosen(contexts, (tenant, party, epoch, model, tokenizer, scheme))
-    keys = keys_of(fixed, wanted, read_master(key_file, master_env, passphrase_env, passphrase_fd))
+    fields, master = (
+        (tenant, party, epoch, model, tokenizer, scheme),
+        (key_file, master_env, passphrase_env, passphrase_fd),
+    )
+    keys = keys_of(fixed, Named(contexts, fields, master, revealed, commitment))
     trial = trial_of(fixed, keys, Materials(prompts, served, unmarked, tokenizer_file))
     way = Way(prompts, served, responses, api_key_env, weights, reference, timeout, skip_refused, seed)
     with (
