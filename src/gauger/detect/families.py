@@ -20,9 +20,9 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.detect.tables import BANDS
 
 Collect = Callable[[ir.Table], pa.Table]
@@ -116,7 +116,7 @@ def components(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArr
     return nodes, nodes[_roots(codes[: len(left)], codes[len(left) :], len(nodes))]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _roots(left, right, n):  # type: ignore[no-untyped-def]
     """Union-find with path halving; the smaller root wins, so each root is its component's smallest node."""
     parent = np.arange(n)

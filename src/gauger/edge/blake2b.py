@@ -7,8 +7,9 @@ waited for one another there. Source: RFC 7693. `hashlib.blake2b` is the definit
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.edge.kernel import kernel, word
 
 _BLOCK = 128  # bytes
@@ -40,7 +41,7 @@ _ORDER = np.array(
 )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def digests(text, begins, middles, ends):  # type: ignore[no-untyped-def]
     """64 bits of BLAKE2b of text[begin:middle] and of text[begin:end], uint64 each; 0 of an empty first part.
 

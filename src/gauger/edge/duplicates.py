@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
+
+from gauger.compiled import compiled
 
 _SHARDS = 64
 _SHIFT = np.uint64(64 - 6)
@@ -72,7 +73,7 @@ class Duplicates:
             _insert(self._tables[shard], kept, np.arange(len(kept)), np.zeros(len(kept), np.bool_))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _hash(offsets, text, key):  # type: ignore[no-untyped-def]
     """Murmur-style 64-bit hashes of strings; 0 is kept for empty slots."""
     out = np.empty(len(offsets) - 1, np.uint64)
@@ -95,7 +96,7 @@ def _hash(offsets, text, key):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _insert(table, hashes, which, seen):  # type: ignore[no-untyped-def]
     """Insert ``hashes[which]`` by linear probing, marking those that were there; returns how many were new."""
     mask = np.uint64(len(table) - 1)

@@ -7,14 +7,15 @@ is the definition.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.edge.kernel import kernel
 
 _WIDE_BLANKS = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # and those from 0x2000 to 0x200A
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def frame(owner, who, last, heads, heads_at, names_at, text, text_at, answers, answers_at, answered):  # type: ignore[no-untyped-def]
     """Write down the messages of each exchange, its answer after them.
 
@@ -49,7 +50,7 @@ def frame(owner, who, last, heads, heads_at, names_at, text, text_at, answers, a
     return out[:to], begins, middles
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _frame(out, to, heads, head, text, begin, end):  # type: ignore[no-untyped-def]
     begin, end = _trimmed(text, begin, end)
     to = _copy(heads, head[0], head[1], out, to)
@@ -88,7 +89,7 @@ def _decimal(number, out, to):  # type: ignore[no-untyped-def]
     return to + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _trimmed(text, begin, end):  # type: ignore[no-untyped-def]
     """Without what str.strip takes away. The text is UTF-8, so that no byte is taken for a part of another letter."""
     size = 1

@@ -5,12 +5,14 @@ Trap: kernels that are cached elsewhere do not see a change of this file.
 
 from __future__ import annotations
 
-from numba import njit, uint64
+from numba import uint64
 from numba.core import options
+
+from gauger.compiled import compiled
 
 # Functions that make no arrays need not count references to those they are given, which takes half of their time.
 _UNCOUNTED = {"_nrt": False} if hasattr(getattr(options, "DefaultOptions", None), "_nrt") else {}
-kernel = njit(cache=True, nogil=True, forceinline=True, **_UNCOUNTED)
+kernel = compiled(forceinline=True, **_UNCOUNTED)
 """Compiles a step that makes no array into whatever calls it."""
 
 

@@ -7,8 +7,9 @@ A block ends with a newline and no step goes beyond one, so no index is ever che
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.edge.kernel import kernel, of, word
 
 NULL, BOOL, INTEGER, FRACTION, TEXT, OBJECT, ARRAY, ESCAPED = (1 << n for n in range(8))  # kinds of a value
@@ -24,7 +25,7 @@ _ESCAPES = np.isin(np.arange(256), list(b'"\\/bfnrt'))
 _STOPS = np.isin(np.arange(256), [*range(32), ord('"'), ord("\\")])  # bytes that end a run of plain ones in a string
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find(data, tree, tables, made, ends, odd, parents, spans, kinds):  # type: ignore[no-untyped-def]
     """Fill in what `gauger.edge.spans.find_spans` made room for.
 
@@ -295,7 +296,7 @@ def _hex4(data, at):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def first(spans, kinds, slots):  # type: ignore[no-untyped-def]
     """Of each line the first of these slots with a text: spans (lines, 2), kinds (lines,), 0 where none is."""
     found, sorts = np.zeros((kinds.shape[1], 2), np.int32), np.zeros(kinds.shape[1], np.uint8)
@@ -306,7 +307,7 @@ def first(spans, kinds, slots):  # type: ignore[no-untyped-def]
     return found, sorts
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def newlines(data, begin, end):  # type: ignore[no-untyped-def]
     """How many are in data[begin:end]."""
     count, a = 0, uint64(begin)
@@ -315,7 +316,7 @@ def newlines(data, begin, end):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cut(data, spans, kinds):  # type: ignore[no-untyped-def]
     """The bytes of the spans end to end, escapes resolved: (offsets, bytes). Kind 0 and null give none."""
     offsets = np.zeros(len(kinds) + 1, np.int32)

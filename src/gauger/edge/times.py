@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.edge.formats.values import EARLIEST, LATEST
 from gauger.edge.kernel import kernel, of
 
@@ -36,7 +37,7 @@ def from_fractions(seconds: npt.NDArray[np.float64], unit: str | None = None) ->
     return np.where(usual, micros.astype(np.int64), UNREAD)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def from_iso(data, spans):  # type: ignore[no-untyped-def]
     """Microseconds of texts as 2026-02-03T04:05:06.789Z, in the shapes that log writers use.
 

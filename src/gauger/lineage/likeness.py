@@ -6,8 +6,8 @@ Centring takes away what a model shares with all others and what a prompt makes 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gauger.compiled import compiled
 from gauger.lineage.answers import Answers
 from gauger.lineage.centring import centred
 from gauger.lineage.words import Hashes, grams
@@ -57,7 +57,7 @@ def agreement(answers: Answers) -> FloatArray:
     return made
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _add_overlaps(
     runs: Hashes, begins: IntArray, edges: IntArray, model: IntArray, rare: bool, total: FloatArray, both: FloatArray
 ) -> None:
@@ -75,7 +75,7 @@ def _add_overlaps(
                     both[x, y] += 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _means(runs: Hashes, begins: IntArray, edges: IntArray) -> FloatArray:
     made = np.full(len(edges) - 1, np.nan)
     for k in range(len(made)):
@@ -84,7 +84,7 @@ def _means(runs: Hashes, begins: IntArray, edges: IntArray) -> FloatArray:
     return made
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _overlaps(runs: Hashes, begins: IntArray, rare: bool) -> tuple[FloatArray, float]:
     """The overlaps of two answers or more to one prompt, below the diagonal, and their mean over all pairs."""
     shared, total = _shared(runs, begins, rare), 0.0
@@ -99,7 +99,7 @@ def _overlaps(runs: Hashes, begins: IntArray, rare: bool) -> tuple[FloatArray, f
     return shared, total / (size * (size - 1) / 2)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _shared(runs: Hashes, begins: IntArray, rare: bool) -> FloatArray:
     """The weight of the runs that answers to one prompt share, below and on the diagonal: float64[size, size]."""
     size, start = len(begins) - 1, begins[0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.stats import BoolArray, IntArray
 
 Hashes = NDArray[np.uint64]
@@ -105,7 +105,7 @@ def changes(values: Hashes | IntArray) -> BoolArray:
     return made
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _runs(hashes: Hashes, starts: IntArray, begins: IntArray, n: int, out: Hashes) -> None:
     for t in range(len(starts) - 1):
         for k in range(begins[t + 1] - begins[t]):
@@ -115,13 +115,13 @@ def _runs(hashes: Hashes, starts: IntArray, begins: IntArray, n: int, out: Hashe
             out[begins[t] + k] = h
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline="always")
 def _mixed(h: np.uint64) -> np.uint64:
     h = h * np.uint64(0x9E3779B97F4A7C15)
     return h ^ (h >> np.uint64(29))
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline="always")
 def _kind(byte: int) -> tuple[int, int]:
     """What begins with this byte: 0 a space, 1 part of a word, 2 a sign, 3 a word of its own; and its length."""
     if byte == 32:
@@ -135,7 +135,7 @@ def _kind(byte: int) -> tuple[int, int]:
     return (3, 3) if 0xE3 <= byte <= 0xED else (1, 1)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _split(text: Bytes, offsets: IntArray, starts: IntArray, hashes: Hashes, word: BoolArray, fill: bool) -> None:
     """Count the tokens of each text into ``starts``; with ``fill``, write them too."""
     n = 0

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from gauger.compiled import compiled
 from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import BoolArray, IntArray
@@ -170,7 +170,7 @@ def digest_of(arrays: Sequence[NDArray[Any]]) -> str:
     return digest(b"gauger-tokens-v1" + b"".join(len(p).to_bytes(8, "little") + p for p in parts))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # type: ignore[no-untyped-def]
     """Each token's fate but for repeats, and the hash of its pair where it may be scored."""
     for text in range(len(starts) - 1):
@@ -187,7 +187,7 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
                 fate[at] = _IN_PROMPT if in_prompt else _SCORED
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def hash_of(tokens, begin, end, state):  # type: ignore[no-untyped-def]
     """Each token stirred into the state by steps that can be undone, so that two windows meet only by chance."""
     for i in range(begin, end):
@@ -197,7 +197,7 @@ def hash_of(tokens, begin, end, state):  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _windows(context, h):  # type: ignore[no-untyped-def]
     """States of the windows in a prompt, sorted. Where windows are empty, its tokens stand for them."""
     n = len(context)
@@ -207,13 +207,13 @@ def _windows(context, h):  # type: ignore[no-untyped-def]
     return np.sort(found)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _holds(found, state):  # type: ignore[no-untyped-def]
     i = np.searchsorted(found, state)
     return i < len(found) and found[i] == state
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _keep_first(pairs, fate, table):  # type: ignore[no-untyped-def]
     """Mark what the table holds already as repeated; returns how many were new.
 
@@ -229,7 +229,7 @@ def _keep_first(pairs, fate, table):  # type: ignore[no-untyped-def]
     return new
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _insert(table, pair):  # type: ignore[no-untyped-def]
     """Open addressing with linear probing; True if the pair is new. 0 marks an empty slot."""
     pair = pair if pair != 0 else np.uint64(1)
@@ -243,7 +243,7 @@ def _insert(table, pair):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _refill(table, pairs):  # type: ignore[no-untyped-def]
     for pair in pairs:
         _insert(table, pair)

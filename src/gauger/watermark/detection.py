@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError, InputError
 from gauger.model import Evidence, digest
 from gauger.stats import FloatArray
@@ -165,7 +165,7 @@ def flags(stream: ArrayLike, gamma: float, *, subject: str) -> Evidence:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _values(key, tokens, at, h, found):  # type: ignore[no-untyped-def]
     for i in range(len(at)):
         state = window_before(key[0], key[1], tokens, at[i], h)

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 
 VERSION = "siphash-2-4/1"
@@ -121,7 +121,7 @@ def _finish(a, b, c, d, n):  # type: ignore[no-untyped-def]
     return a ^ b ^ c ^ d
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def window_before(k0, k1, tokens, at, h):  # type: ignore[no-untyped-def]
     """``window`` of tokens[at - h : at], for kernels. tokens uint32[n]."""
     a, b, c, d = _start(k0, k1)
@@ -131,7 +131,7 @@ def window_before(k0, k1, tokens, at, h):  # type: ignore[no-untyped-def]
     return _finish(a, b, c, d, np.uint64(h + 1))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def value_of(k0, k1, state, token):  # type: ignore[no-untyped-def]
     """``value`` of one token, for kernels."""
     a, b, c, d = _start(k0, k1)

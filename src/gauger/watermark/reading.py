@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from gauger.compiled import compiled
 from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import FloatArray
@@ -97,7 +97,7 @@ def _values(reading: Reading, secrets: Sequence[bytes], h: int) -> Iterator[Word
         yield found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fill(key, windows, ids, found):  # type: ignore[no-untyped-def]
     h = windows.shape[1]
     for place in range(len(ids)):

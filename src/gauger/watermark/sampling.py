@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError, InputError
 from gauger.stats import FloatArray
 from gauger.watermark.prf import Words, key_words, window_before
@@ -157,14 +157,14 @@ def _contexts(contexts: NDArray[Any], rows: int, h: int) -> NDArray[np.int64]:
     return contexts[:, contexts.shape[1] - h :]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _states(keys, contexts, states):  # type: ignore[no-untyped-def]
     h = contexts.shape[1]
     for row in range(len(contexts)):
         states[row] = window_before(keys[row, 0], keys[row, 1], contexts[row], h, h)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(p, u, drawn):  # type: ignore[no-untyped-def]
     """Inverse distribution function; never a candidate of probability 0, whatever the rounding."""
     for row in range(len(p)):

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.corpus import Tokens, digest_of, hash_of, joined
@@ -139,7 +139,7 @@ def _states(tokens: Tokens, starts: IntArray, h: int, after: int = 0) -> tuple[W
     return states, whole
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fill(tokens, starts, h, after, states, whole):  # type: ignore[no-untyped-def]
     to = 0
     for text in range(len(starts) - 1):

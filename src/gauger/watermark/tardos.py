@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError, InputError
 from gauger.model import Evidence, digest
 from gauger.stats import BoolArray, FloatArray
@@ -183,14 +183,14 @@ def _ratios(biases: FloatArray, shares: FloatArray) -> FloatArray:
     return np.where(np.isnan(w), 1.0, w * one + (1 - w) * zero)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _bits(key, states, thresholds, bits):  # type: ignore[no-untyped-def]
     for a in range(len(states)):
         for i in range(len(thresholds)):
             bits[a, i] = value_of(key[0], key[1], states[a], i) < thresholds[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sums(key, states, thresholds, tables, found):  # type: ignore[no-untyped-def]
     """Sum the logarithms of each account's ratios, without ever holding all bits."""
     found[:] = 0.0

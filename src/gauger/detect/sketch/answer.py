@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.detect.sketch.words import (
     CLASS,
     DIGIT,
@@ -27,7 +28,7 @@ STOPS = np.zeros(256, np.bool_)
 STOPS[[10, 13, 34]] = True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bucket(n):
     """0, 1, 2, 3-4, 5-8, 9-16, more: coarse, that one list item more or less is the same layout."""
     k = 0
@@ -36,7 +37,7 @@ def bucket(n):
     return k
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def next_stop(data, i, end):
     """Where a line that has begun ends or quotes, or the end: most bytes are neither."""
     while i < end and not STOPS[data[i]]:
@@ -44,7 +45,7 @@ def next_stop(data, i, end):
     return i
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shape_of(data, start, end):
     """Hash of a layout: how it opens, JSON keys, code fences, headings, list marks, numbered lines.
 
@@ -91,7 +92,7 @@ def shape_of(data, start, end):
     return h
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def answers(data, offsets, valid, counts, shapes):
     """Characters (int32[n]) and layout (uint64[n]) of n answers; only the first REGION bytes make the layout."""
     for d in range(len(valid)):

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.detect.sketch.words import (
     FIRST_MASKED,
     FIRST_PLAIN,
@@ -52,7 +53,7 @@ MULTIPLY = _CONSTANTS[:PERMUTATIONS] | np.uint32(1)  # odd: x * m + a permutes t
 ADD = _CONSTANTS[PERMUTATIONS:]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bands_of(words, n, minima, out):
     """MinHash-LSH over word 3-grams (of a shorter text, its only 1- or 2-gram): uint64[BANDS] in out."""
     minima[:] = 0xFFFFFFFF
@@ -73,7 +74,7 @@ def bands_of(words, n, minima, out):
         out[b] = h
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def topics_of(words, content, n, ones, out):
     """Random projection of content words and pairs of successive ones: int8[TOPICS], length 127."""
     ones[:] = 0
@@ -98,7 +99,7 @@ def topics_of(words, content, n, ones, out):
         out[t] = np.int8(np.rint((2 * ones[t] - total) * 127.0 / norm))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def features_of(words, n, bits, out):
     """Hashed features of the words: uint32 ids below 2**bits in out; returns how many.
 
@@ -123,7 +124,7 @@ def features_of(words, n, bits, out):
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scaffolds_of(masked, state, out, known):
     """prefix_6, prefix_12, suffix_6, suffix_12, first_line, last_line into out, and which of them exist."""
     n = state[MASKED]
@@ -146,7 +147,7 @@ def scaffolds_of(masked, state, out, known):
             out[4 + k] = chain(masked, start, end)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def prompts(data, offsets, valid, weights, bias, counts, hashes, known, bands, topics, elicit):
     """Sketch n prompts.
 
@@ -184,7 +185,7 @@ def prompts(data, offsets, valid, weights, bias, counts, hashes, known, bands, t
                 elicit[d, c] = bias[c] + sums[c] / np.sqrt(max(count, 1))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def masked_hashes(data, offsets, valid, out):
     """prompt_masked's hash, alone, of n texts: uint64[n]."""
     plain, content, masked, state = scratch()
@@ -194,7 +195,7 @@ def masked_hashes(data, offsets, valid, out):
             out[d] = chain(masked, 0, state[MASKED]) if state[MASKED] else exact
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def features(data, offsets, valid, bits, counts, out):
     """Elicitation features of n texts: how many each (int64[n]), and the ids, one text after the other."""
     plain, content, masked, state = scratch()

@@ -15,7 +15,9 @@ Whoever edits this file deletes ``__pycache__`` (tests/oracle fails otherwise) a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
+
+from gauger.compiled import compiled
 
 REGION = 1 << 16  # of a longer text the first and the last REGION bytes are sketched
 QUOTE_MAX = 512  # bytes; a quoted string ends in its line and within this
@@ -59,7 +61,7 @@ QUOTED = np.uint64(0xC2B2AE3D27D4EB4F)
 NOTHING = np.uint64(0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mix(h):
     """The finaliser of splitmix64: a bijection of 64-bit words that spreads every bit."""
     h = uint64(h)
@@ -68,12 +70,12 @@ def mix(h):
     return h ^ (h >> uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def turn(h, bits):
     return (h << uint64(bits)) | (h >> uint64(64 - bits))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def chain(words, start, end):
     """One hash of words[start:end], in order."""
     h = SEED
@@ -82,7 +84,7 @@ def chain(words, start, end):
     return h
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wide(data, i, end):
     """Class and length in bytes of the non-ASCII code point at data[i]."""
     lead = data[i]
@@ -101,7 +103,7 @@ def wide(data, i, end):
     return np.uint8(SINGLE if 0x20000 <= point < 0x40000 else DROPPED if 0xE0000 <= point < 0xE1000 else WORD), length
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def closing(data, i, end):
     """Where the quotation that opens at data[i] closes, or -1; and how many bytes its marks have.
 
@@ -117,7 +119,7 @@ def closing(data, i, end):
     return -1, size
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def opens(data, i, end):
     if data[i] < 128:
         return data[i] == 34
@@ -128,7 +130,7 @@ def opens(data, i, end):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def is_key(data, j, end):
     """Whether a colon follows: the quoted string before data[j] names a field and is no slot."""
     while j < end and data[j] == 32:
@@ -136,7 +138,7 @@ def is_key(data, j, end):
     return j < end and data[j] == 58
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def escape_end(data, i, end):
     """The end of the ANSI control sequence at data[i] (an ESC); a lone ESC is one byte of white space."""
     if i + 1 >= end or data[i + 1] != 91:
@@ -147,7 +149,7 @@ def escape_end(data, i, end):
     return j + 1 if j < end and 0x40 <= data[j] < 0x7F else i + 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def enter_line(state):
     """Note where lines start, at the first word after a line break. Empty lines do not count."""
     if state[BREAK] and state[PLAIN] + state[MASKED] > 0:
@@ -157,7 +159,7 @@ def enter_line(state):
     state[BREAK] = 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def put_masked(masked, state, word, slot):
     """Append to the masked words; runs of one slot in a line are one slot."""
     n = state[MASKED]
@@ -168,7 +170,7 @@ def put_masked(masked, state, word, slot):
     state[KEPT] += not slot
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def read_word(data, i, end):
     """The word at data[i]: its hash, its end, whether it holds a digit, whether it says much.
 
@@ -198,7 +200,7 @@ def read_word(data, i, end):
     return (mix(h) if size else NOTHING), i, digit, (content or size >= SHORT) and not digit
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def read_segment(data, start, end, plain, content, masked, state, exact):
     """Append the words of data[start:end] to plain, content and masked; return the hash of the whole text.
 
@@ -244,7 +246,7 @@ def read_segment(data, start, end, plain, content, masked, state, exact):
     return exact
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def boundary(data, i, step, low, high):
     """Move i by at most three bytes to the start of a code point."""
     for _ in range(3):
@@ -253,7 +255,7 @@ def boundary(data, i, step, low, high):
     return i
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def read(data, start, end, plain, content, masked, state):
     """The words of one text; returns the hash of the normalised text. See ``read_segment``.
 
@@ -276,7 +278,7 @@ def read(data, start, end, plain, content, masked, state):
     return exact
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def points_in(data, start, end):
     """How many code points: the bytes that continue none."""
     n = 0
@@ -285,7 +287,7 @@ def points_in(data, start, end):
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scratch():
     n = 2 * REGION + 2
     return np.empty(n, np.uint64), np.empty(n, np.bool_), np.empty(n, np.uint64), np.empty(STATE, np.int64)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit, uint64
+from numba import uint64
 
+from gauger.compiled import compiled
 from gauger.edge.columns import Cells, Columns, rows_of, texts
 from gauger.edge.kernel import of
 from gauger.edge.span_kernels import ARRAY, BOOL, ESCAPED, FRACTION, INTEGER, NULL, NUMBER, OBJECT, TEXT
@@ -108,7 +109,7 @@ def _values(data: npt.NDArray[np.uint8], rows: Columns, mine: Ints) -> tuple[Cel
     return (spans, kinds), plain & (found <= 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def whole(data, spans):  # type: ignore[no-untyped-def]
     """The numbers that texts of up to 19 digits write, or -1 (as for one that 64 bits may not hold)."""
     found = np.empty(len(spans), np.int64)

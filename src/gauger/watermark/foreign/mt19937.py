@@ -10,9 +10,9 @@ Not claimed: what ``torch.Generator`` gives on a GPU, which is another generator
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.corpus import Tokens
 
@@ -46,7 +46,7 @@ def among_first(seeds: Tokens, tokens: Tokens, n: int, size: int) -> BoolArray:
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _seeded(seed):  # type: ignore[no-untyped-def]
     state = np.empty(_WORDS, np.uint32)
     state[0] = seed
@@ -56,7 +56,7 @@ def _seeded(seed):  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _next_words(state):  # type: ignore[no-untyped-def]
     """The next 624 words of state. In two loops without a branch, so that the compiler takes several at a time."""
     for i in range(_WORDS - _MIDDLE):
@@ -69,7 +69,7 @@ def _next_words(state):  # type: ignore[no-untyped-def]
     state[_WORDS - 1] = state[_MIDDLE - 1] ^ (y >> _ONE) ^ (_A * (y & _ONE))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _tempered(y):  # type: ignore[no-untyped-def]
     y = y ^ (y >> _11)
     y = y ^ ((y << _7) & _B)
@@ -77,7 +77,7 @@ def _tempered(y):  # type: ignore[no-untyped-def]
     return np.uint32(y ^ (y >> _18))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _next_swaps(state, begin, n, swaps):  # type: ignore[no-untyped-def]
     """Partners of the steps from ``begin`` on: how far behind the step each stands. Exact: below 2^53 all is whole."""
     _next_words(state)
@@ -86,7 +86,7 @@ def _next_swaps(state, begin, n, swaps):  # type: ignore[no-untyped-def]
         swaps[i] = np.int64(word - np.floor(word / left) * left)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _shuffle(state, order, steps, swaps):  # type: ignore[no-untyped-def]
     for i in range(len(order)):
         order[i] = i
@@ -97,7 +97,7 @@ def _shuffle(state, order, steps, swaps):  # type: ignore[no-untyped-def]
             order[i], order[j] = order[j], order[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _flip(state, flips):  # type: ignore[no-untyped-def]
     for begin in range(0, len(flips), _WORDS):
         _next_words(state)
@@ -105,7 +105,7 @@ def _flip(state, flips):  # type: ignore[no-untyped-def]
             flips[i] = _tempered(state[i - begin]) & _ONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _follow(seeds, tokens, order, n, size, found):  # type: ignore[no-untyped-def]
     """Runs of one seed: few tokens are followed from swap to swap, of many the whole list is made."""
     steps, swaps = min(size, n - 1), np.empty(_WORDS, np.int64)
@@ -127,7 +127,7 @@ def _follow(seeds, tokens, order, n, size, found):  # type: ignore[no-untyped-de
         begin = end
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(state, place, n, steps, swaps):  # type: ignore[no-untyped-def]
     """Where the token that began at ``place`` stands after so many steps of the shuffle."""
     for begin in range(0, steps, _WORDS):

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 from gauger.model import EvidenceKind
 from gauger.stats import FloatArray, IntArray
@@ -143,7 +143,7 @@ class HfSynthId:
         return self.table_size & (self.table_size - 1) == 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _hash(tokens, at, n, hashed):  # type: ignore[no-untyped-def]
     """Of the n tokens up to each position, in 64 bits that wrap around."""
     for i in range(len(at)):
@@ -153,7 +153,7 @@ def _hash(tokens, at, n, hashed):  # type: ignore[no-untyped-def]
         hashed[i] = state
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(hashed, keys, table, drawn):  # type: ignore[no-untyped-def]
     for i in range(len(hashed)):
         for layer in range(len(keys)):

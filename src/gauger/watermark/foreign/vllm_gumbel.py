@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 from gauger.model import EvidenceKind
 from gauger.stats import FloatArray, IntArray
@@ -101,7 +101,7 @@ class VllmGumbel:
         return -math.inf
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _philox(a, b, c, d, k0, k1):  # type: ignore[no-untyped-def]
     """Ten rounds on 32-bit words, each held in 64."""
     for _ in range(10):
@@ -111,13 +111,13 @@ def _philox(a, b, c, d, k0, k1):  # type: ignore[no-untyped-def]
     return a, b, c, d
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _padded(tokens, begin, end, i):  # type: ignore[no-untyped-def]
     """A window's token, or the filler of the place in its block of four."""
     return np.uint64(tokens[i]) if i < end else _LOW - np.uint64((i - begin) & 3)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _words(k0, k1, tokens, at, width, found):  # type: ignore[no-untyped-def]
     for k in range(len(at)):
         begin, end = at[k] - width, at[k]

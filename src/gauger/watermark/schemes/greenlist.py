@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 from gauger.stats import FloatArray
 from gauger.stats.betting import Bernoulli
@@ -100,7 +100,7 @@ class Greenlist:
         return np.uint64(int(self.gamma * 2**64))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _lift(keys, states, ids, p, threshold, factor, entropy_nats):  # type: ignore[no-untyped-def]
     for row in range(len(p)):
         entropy = 0.0

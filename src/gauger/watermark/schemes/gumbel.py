@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from gauger.compiled import compiled
 from gauger.stats import FloatArray
 from gauger.stats.betting import Exponential
 from gauger.stats.tails import gamma_log_upper
@@ -77,7 +77,7 @@ class Gumbel:
         return -np.log1p(-np.minimum(x, 1.0), where=x < 1, out=np.full(np.shape(x), -np.inf))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _choose(keys, states, ids, p, chosen):  # type: ignore[no-untyped-def]
     """Put all of a row's probability on one candidate."""
     for row in range(len(p)):

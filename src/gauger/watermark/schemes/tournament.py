@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from gauger.compiled import compiled
 from gauger.errors import ConfigError
 from gauger.stats import FloatArray
 from gauger.stats.betting import Bernoulli
@@ -85,7 +85,7 @@ class Tournament:
         return found
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _play(keys, states, ids, p, values, layers):  # type: ignore[no-untyped-def]
     """p *= 1 + g - E[g], layer by layer: the chance to win a match against a draw from p itself."""
     one = np.uint64(1)
