@@ -16,6 +16,8 @@ from typing import Any, overload
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from gauger import __version__
+
 
 class _Files(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
     """One file a set of types, and no index that two could write."""
@@ -36,7 +38,7 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
         """Nothing to forget: a source that changed gives other names."""
 
     def _described(self, key: Any) -> str:
-        return repr((self._version, self._source_stamp, key))
+        return repr((__version__, self._version, self._source_stamp, key))
 
     def _name(self, described: str) -> str:
         return f"{self._index_name.removesuffix('.nbi')}.{hashlib.sha256(described.encode()).hexdigest()[:16]}.nbc"
