@@ -297,9 +297,15 @@ def report(world: World, compared: Compared, rng: np.random.Generator, resamples
     for kind in KINDS:
         mask = world.kind[kind] & ~np.isnan(p)
         made[kind]["called_related"] = {"pairs": int(mask.sum()), "share": float(np.mean(p[mask] <= ALPHA))}
+    masks = {**world.kind, **nulls}
+    called = {
+        name: {"pairs": int((m & ~np.isnan(p)).sum()), "at_5pct": int((p[m] <= 0.05).sum())}
+        for name, m in masks.items()
+    }
     return {
         "prompts": compared.looks[-1],
         **made,
+        "ordered_pairs_called": called,
         "innocents": accused(world, p, n, rng),
         "held_out_makers": held_out(world, compared, np.random.default_rng(0)),
         "units": float(np.median(n)),

@@ -47,6 +47,7 @@ def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
             *("score", "p", "length_only", "wording", "rare_runs", "opening_style", "sentence_style", "openers")
         }
         assert len(run["held_out_makers"]["mean"]) == 3
+        assert run["ordered_pairs_called"]["impossible"]["pairs"] == 2
         assert set(run["innocents"]) == {
             *("pairs_unrelated", "pairs_same_foundation", "pairs_impossible"),
             *("open_set_of_1", "open_set_of_5"),
