@@ -315,21 +315,60 @@ def test_of_two_who_send_at_once_one_does(room: Path, box: Mailbox, port: int) -
     assert attempts(case, "n-1") == []
 
 
-def test_an_attempt_steps_back_before_an_earlier_one(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Meanwhile:
+    """A store, and what somebody else writes into it just before the note that a notice is about to go out."""
+
+    def __init__(self, store: Any, act: Callable[[], object]) -> None:
+        self._store, self._acts = store, [act]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def append(self, case: str, kind: str, body: Any, **more: Any) -> Any:
+        if "sending" in body and self._acts:
+            self._acts.pop()()
+        return self._store.append(case, kind, body, **more)
+
+
+def test_an_attempt_steps_back_before_an_earlier_one(room: Path) -> None:
     """The other's note comes between the look and ours: the earlier one goes on."""
     path = drafted(room)
-    free = case_noticing._free
-
-    def meanwhile(store: Any, case: Any, notice: Any, body: Any, author: str) -> None:
-        free(store, case, notice, body, author)
-        other = {"text": "about to go", "sending": body["document"], "notice": notice.notice}
-        store.append(CASE, "note", other, author="cora", time=now())
-
-    monkeypatch.setattr(case_noticing, "_free", meanwhile)
+    other = {"text": "about to go", "sending": read_notice(path)[1], "notice": "n-1"}
     with open_store("cases.db") as store:
+        between = Meanwhile(store, lambda: store.append(CASE, "note", other, author="cora", time=now()))
         with pytest.raises(ExchangeError, match="somebody else"):
-            send(store, path, author="mira", clock=now, server=None)
+            send(between, path, author="mira", clock=now, server=None)
         assert [e.author for e in attempts(store.case(CASE), "n-1")] == ["cora"]
+    assert not (room / "n-1.notice.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "author", "changed"),
+    [
+        ("review", "ruth", {"verdict": "reject"}),
+        ("appeal", "ruth", {"by": "them", "why": "not us"}),
+        ("close", "cora", {"why": "settled"}),
+        ("notice", "mira", {"state": "withdrawn"}),
+        ("person", "ruth", {}),
+    ],
+)
+def test_what_forbids_it_between_the_look_and_the_note_stops_it(
+    room: Path, kind: str, author: str, changed: Any
+) -> None:
+    path = drafted(room)
+    with open_store("cases.db") as store:
+        draft = next(e for e in store.case(CASE).entries if e.kind == "notice")
+        body = {**(draft.body if kind == "notice" else {"of": digest(draft)}), **changed}
+
+        def act() -> None:
+            if kind == "person":
+                store.enrol(author, "")
+            else:
+                store.append(CASE, kind, body, author=author, time=now())
+
+        with pytest.raises(ConfigError):
+            send(Meanwhile(store, act), path, author="mira", clock=now, server=None)
+        assert (attempts(store.case(CASE), "n-1"), sent(store.case(CASE), "n-1")) == ([], None)
     assert not (room / "n-1.notice.txt").exists()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,12 +149,17 @@ def send(
         return Outcome(how=str(before.body.get("how", "")), when=said(before.time), again=True)
     until = due or clock() + timedelta(days=kind_of(notice.kind).due_days)
     body = _body(notice, of, "sent") | {"due": said(until), "how": "file" if server is None else "smtp"}
-    _free(store, case, notice, body, author)
+    _allowed(store, case, notice, body, author)
+    if open_ := attempts(case, notice.notice):
+        raise ConfigError(
+            f"an attempt of {said(open_[-1].time)} by {open_[-1].author} to send {notice.notice} was cut off, and may "
+            "have gone out: look in the outbox or ask the recipient, then say --it-went or --it-did-not"
+        )
     # What can be seen to be wrong is seen before anything is noted.
     mail = None if server is None else message(notice, of=of, time=clock())
     if server is not None:
         check(server)
-    attempt = _attempt(store, notice, of, author, clock, "file" if server is None else server.host)
+    attempt = _attempt(store, notice, body, author, clock, "file" if server is None else server.host)
     try:
         files = _files(notice, path) if server is None or mail is None else ()
         answer = "" if server is None or mail is None else deliver(mail, notice, server)
@@ -275,8 +280,8 @@ def tracked(store: Cases, cases: list[str], now: datetime) -> tuple[list[Standin
     return rows, sorted((e for case in found for e in open_objections(case)), key=lambda e: e.time)
 
 
-def _free(store: Cases, case: Case, notice: Notice, body: Mapping[str, Any], author: str) -> None:
-    """Nothing, if this notice may go out now."""
+def _allowed(store: Cases, case: Case, notice: Notice, body: Mapping[str, Any], author: str) -> None:
+    """Nothing, if this notice may go out by what the case holds."""
     may(_role(store, author), "notice")
     may_follow(case, notice.notice, "sent")
     guarded(case, "notice", body, store.people())
@@ -284,18 +289,13 @@ def _free(store: Cases, case: Case, notice: Notice, body: Mapping[str, Any], aut
         raise ConfigError(f"the notice {notice.notice} is on hold: {why}")
     if any(e.kind == "close" for e in case.entries):
         raise ConfigError(f"the case {case.id} is closed: nothing goes out of it")
-    if open_ := attempts(case, notice.notice):
-        raise ConfigError(
-            f"an attempt of {said(open_[-1].time)} by {open_[-1].author} to send {notice.notice} was cut off, "
-            f"and may have gone "
-            "out: look in the outbox or ask the recipient, then say --it-went or --it-did-not"
-        )
 
 
-def _attempt(store: Cases, notice: Notice, of: str, author: str, clock: Clock, way: str) -> Entry:
-    """Note that it is about to go out, and step back if somebody else noted so before."""
+def _attempt(store: Cases, notice: Notice, body: Mapping[str, Any], author: str, clock: Clock, way: str) -> Entry:
+    """Note that it is about to go out; step back if, before the note, somebody noted so too or it was forbidden."""
     text = f"The notice {notice.notice} is about to go out by {way}."
-    mine = _noted(store, notice.case, "note", {"text": text, "sending": of, "notice": notice.notice}, author, clock)
+    note = {"text": text, "sending": body["document"], "notice": notice.notice}
+    mine = _noted(store, notice.case, "note", note, author, clock)
     case = store.case(notice.case)
     others = [e for e in attempts(case, notice.notice) if e.seq < mine.seq]
     if others or sent(case, notice.notice):
@@ -303,6 +303,11 @@ def _attempt(store: Cases, notice: Notice, of: str, author: str, clock: Clock, w
         raise ExchangeError(
             f"somebody else is sending {notice.notice}, or just did: look again with `track`", retry=True
         )
+    try:  # of two that write at once the chain says who was first
+        _allowed(store, replace(case, entries=case.entries[: mine.seq]), notice, body, author)
+    except ConfigError:
+        _not_sent(store, notice, mine, author, clock, "It did not go out: it was no longer allowed")
+        raise
     return mine
 
 

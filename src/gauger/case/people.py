@@ -77,6 +77,11 @@ def approvals(case: Case, of: str) -> dict[str, str]:
     return {e.author: e.body["verdict"] for e in case.entries if e.kind == "review" and e.body["of"] == of}
 
 
+def rejected(case: Case, of: str) -> bool:
+    """Whether somebody's latest word on the entry with this digest is to reject it."""
+    return "reject" in approvals(case, of).values()
+
+
 def approved(case: Case, of: str, roles: Mapping[str, str] | None = None) -> bool:
     """Whether two people approved it, one of whom did not write it, and nobody's latest word is to reject.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -332,6 +333,34 @@ def test_objections_and_rejections_stand_beside_the_figure() -> None:
     assert facts(section(document, "measured"), "Objections") == ["Entry 2"]
     assert "Rejections by reviewers: 1. Objections: 1." in text(section(document, "summary"))
     assert "“the seal was opened”" in text(section(document, "matters"))
+
+
+def test_the_first_page_names_who_approved_and_who_rejected_and_no_rejected_figure() -> None:
+    book = Book()
+    low = book.measure(evidence(log_e=3 * math.log(10)))
+    high = book.measure(evidence(log_e=13 * math.log(10), subject="model-y"))
+    book.add("review", {"of": low, "verdict": "approve", "why": "seen"}, "jonas")
+    for name in ("jonas", "mira"):
+        book.add("review", {"of": high, "verdict": "reject", "why": "the wrong suspect was asked"}, name)
+    first = text(section(report(book.case), "summary"))
+    assert (
+        "At least one figure was approved by jonas. At least one figure was rejected by jonas, mira." in first
+    )
+    assert ("log10 e 3.0" in first, "13.0" in first, "10 to the power" in first) == (True, False, False)
+    assert "no search chose (2)" in first  # what was rejected after it was seen is paid for all the same
+    assert "Figures that a reviewer rejected, which this page does not name: 1." in first
+    book.add("review", {"of": high, "verdict": "approve", "why": "it was the right one"}, "jonas")
+    book.add("review", {"of": high, "verdict": "approve", "why": "so it was"}, "mira")
+    first = text(section(report(book.case), "summary"))
+    assert ("rejected by" in first, "13.0" in first) == (False, True)
+
+
+def test_where_every_figure_is_rejected_none_is_the_highest() -> None:
+    book = Book()
+    found = book.measure(evidence())
+    book.add("review", {"of": found, "verdict": "reject", "why": "the wrong suspect was asked"}, "jonas")
+    first = text(section(report(book.case), "summary"))
+    assert ("approved" in first, "log10 e" in first) == (False, False)
 
 
 def test_a_notice_without_an_address_says_that_none_is_recorded() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gauger.case.entries import standing
 from gauger.case.notices.fields import hidden, inert, said
-from gauger.case.people import approvals
+from gauger.case.people import rejected as rejected_by_somebody
 from gauger.errors import InputError
 from gauger.model import Case, digest
 
@@ -70,7 +70,7 @@ def gathered(case: Case) -> Facts:
     found: dict[str, list[Mapping[str, Any]]] = {"campaign": [], "evidence": [], "suspect": []}
     rejected = 0
     for entry in standing(case):
-        if entry.kind in found and "reject" in approvals(case, digest(entry)).values():
+        if entry.kind in found and rejected_by_somebody(case, digest(entry)):
             rejected += 1
         elif entry.kind in found:
             found[entry.kind].append(entry.body)

@@ -13,6 +13,7 @@ from gauger.case.reporting.reading import SAYS, Figure, Reading, campaign
 from gauger.case.reporting.words import Words
 from gauger.model import digest
 
+PAST = {"approve": "approved", "reject": "rejected"}
 NAMES = 6  # of a list on the first page; all of them stand further on
 
 
@@ -50,12 +51,16 @@ def _who(reading: Reading, words: Words) -> str:
         return words.say("summary.who_nobody")
     authors = {f.entry.author: _person(f.entry.author, f.entry.role, words) for f in reading.figures}
     of = {digest(f.entry) for f in reading.figures}
-    reviewers = sorted({name for d in of for name in approvals(reading.case, d)})
-    reviews = words.say("summary.unreviewed")
-    if reviewers:
-        named = tuple(words.quoted(name, 80) for name in reviewers)
-        reviews = words.say("summary.reviewed", names=words.listed(named, NAMES))
-    return words.say("summary.who_text", authors=words.listed(tuple(authors.values()), NAMES), reviews=reviews)
+    latest = {(verdict, name) for d in of for name, verdict in approvals(reading.case, d).items()}
+    reviews = [_reviewed(verdict, latest, words) for verdict in PAST]
+    told = " ".join(filter(None, reviews)) or words.say("summary.unreviewed")
+    return words.say("summary.who_text", authors=words.listed(tuple(authors.values()), NAMES), reviews=told)
+
+
+def _reviewed(verdict: str, latest: set[tuple[str, str]], words: Words) -> str:
+    """Who said so of a figure, or ""."""
+    names = tuple(words.quoted(name, 80) for said, name in sorted(latest) if said == verdict)
+    return words.say(f"summary.{PAST[verdict]}", names=words.listed(names, NAMES)) if names else ""
 
 
 def _person(name: str, role: str, words: Words) -> str:
@@ -82,8 +87,10 @@ def _whom(reading: Reading, words: Words) -> str:
 def _what(reading: Reading, words: Words) -> str:
     if not reading.figures:
         return words.say("measured.none")
-    found = tuple(dict.fromkeys(_word(f, words) for f in reading.figures))
-    return words.say("summary.what_text", count=len(reading.figures), words=words.listed(found, NAMES, "semicolon"))
+    found = tuple(dict.fromkeys(_word(f, words) for f in reading.accepted)) or (words.say("figure.none"),)
+    said = words.say("summary.what_text", count=len(reading.figures), words=words.listed(found, NAMES, "semicolon"))
+    out = len(reading.figures) - len(reading.accepted)
+    return f"{said} {words.say('summary.left_out', count=out)}" if out else said
 
 
 def _word(figure: Figure, words: Words) -> str:
@@ -97,16 +104,25 @@ def method_name(figure: Figure, words: Words) -> str:
 
 
 def _strength(reading: Reading, words: Words) -> str:
-    """The highest of many is a choice after the fact, so the sentence pays for all of them (Markov, union bound)."""
+    """The highest of many is a choice after the fact, so the sentence pays for all of them (Markov, union bound).
+
+    Also for those that a reviewer rejected, which it does not name: rejecting is a choice after the fact, too.
+    """
     known = [f for f in reading.figures if text_of(f.evidence.method) != OTHER]
     left_out = len(reading.figures) - len(known)
-    said = [_highest(known, left_out, words)] if known else []
+    shown = [f for f in known if f in reading.accepted]
+    said = [_highest(shown, _free(known) - _free(shown) + left_out, words)] if shown else []
     if left_out:
         said.append(words.say("summary.strength_unknown", count=left_out))
     return " ".join(said) or words.say("figure.none")
 
 
-def _highest(known: Sequence[Figure], left_out: int, words: Words) -> str:
+def _free(figures: Sequence[Figure]) -> int:
+    """How many no search chose."""
+    return sum(text_of(f.evidence.method) not in CHOSEN for f in figures)
+
+
+def _highest(known: Sequence[Figure], unnamed: int, words: Words) -> str:
     best = [
         max(kind, key=lambda f: f.evidence.log_e)
         for name in ("exact", "calibrated", "model")
@@ -116,7 +132,7 @@ def _highest(known: Sequence[Figure], left_out: int, words: Words) -> str:
     free = [f.evidence.log10_e for f in known if text_of(f.evidence.method) not in CHOSEN]
     if not free:
         return words.say("summary.strength_chosen", figures=figures)
-    count = len(free) + left_out
+    count = len(free) + unnamed
     odds = max(free) - math.log10(count)
     name = "strength_text" if odds >= SAYS else "strength_weak"
     said = words.odds(odds) if odds >= SAYS else ""

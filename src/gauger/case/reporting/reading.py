@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gauger.case.entries import standing, verify_chain
+from gauger.case.people import rejected
 from gauger.errors import InputError
 from gauger.model import Case, Entry, Evidence, digest
 
@@ -51,6 +52,11 @@ class Reading:
     def about(self, entry: Entry, kind: str) -> tuple[Entry, ...]:
         """The standing reviews or appeals of an entry."""
         return tuple(e for e in self.of(kind) if e.body["of"] == digest(entry))
+
+    @property
+    def accepted(self) -> tuple[Figure, ...]:
+        """The figures whose entry no reviewer rejects."""
+        return tuple(f for f in self.figures if not rejected(self.case, digest(f.entry)))
 
     @property
     def head(self) -> str:
