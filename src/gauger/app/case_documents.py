@@ -64,7 +64,7 @@ def evidence_rows(path: Path) -> list[Row]:
     data, found = _read(path)
     if found.get("schema") == SCAN:
         raise InputError("is a scan's report: `case add campaign` takes it", source=str(path))
-    if found.get("schema") not in READERS:
+    if _text(found.get("schema")) not in READERS:
         known = ", ".join(map(str, READERS))
         raise InputError(f"is no evidence: a document of one of the schemas {known} is", source=str(path))
     findings = [f for f in findings_of(str(path), data) if f.evidence is not None]
@@ -94,9 +94,9 @@ def plan_rows(path: Path) -> list[Row]:
         InputError: the file is none.
     """
     data, found = _read(path)
-    if found.get("schema") not in PLANS:
+    if _text(found.get("schema")) not in PLANS:
         raise InputError(f"is no plan: a record of one of {', '.join(PLANS)} is", source=str(path))
-    subject = str(found.get("subject") or found["schema"])
+    subject = _text(found.get("subject")) or found["schema"]
     # A plan's name is the digest of its record, which is the file's but for the end of its line.
     base = {"plan": digest(data.rstrip(b"\r\n")), "subject": subject, "schema": found["schema"]}
     return [("plan", {**base, "document": digest(data), "source": str(path)})]

@@ -72,6 +72,16 @@ def may(role: str, kind: str) -> None:
         raise ConfigError(f"the role {role} writes no {kind}: that takes {who}")
 
 
+def may_enrol(people: Mapping[str, str], author: str) -> None:
+    """Nothing, if this person changes who may write: anybody, until there is counsel.
+
+    Raises:
+        ConfigError: there is, and this is somebody else.
+    """
+    if "counsel" in people.values() and people.get(author) != "counsel":
+        raise ConfigError(f"{author[:80]!r} enrols and removes nobody: once there is counsel, that takes counsel")
+
+
 def approvals(case: Case, of: str) -> dict[str, str]:
     """Each reviewer's latest verdict on the entry with this digest, by name."""
     return {e.author: e.body["verdict"] for e in case.entries if e.kind == "review" and e.body["of"] == of}
@@ -122,7 +132,8 @@ def guarded(case: Case, kind: str, body: Mapping[str, object], roles: Mapping[st
     drafts = [e for e in drafts if e.body.get("state") in DRAFTED]
     if not drafts or any(drafts[-1].body.get(field) != body.get(field) for field in ("document", "to")):
         raise ConfigError(f"{kind} {name}: nothing with this content was drafted, so nobody can have approved it")
-    if any(e.kind == kind and e.body.get(kind) == name and e.body.get("state") == GUARDED[kind] for e in case.entries):
+    since = case.entries[drafts[-1].seq :]
+    if any(e.kind == kind and e.body.get(kind) == name and e.body.get("state") == GUARDED[kind] for e in since):
         raise ConfigError(
             f"{kind} {name}: it is {GUARDED[kind]} already; what goes out again is drafted and approved again"
         )

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gauger.app import cli
-from gauger.app.case_documents import campaign_rows, evidence_rows
+from gauger.app.case_documents import campaign_rows, evidence_rows, plan_rows
 from gauger.case.entries import following, verify_chain
 from gauger.case.reporting.reading import read
 from gauger.edge.case.store import open_store
@@ -205,12 +205,17 @@ def test_a_campaign_must_be_said_where_there_are_several(gauger: Gauger) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema": "gauger/scan-report/1"}', '{"schema": "gauger/detect/1"}', "[" * 99_999]
+    "text",
+    [
+        *("", "[]", "{}", "[" * 99_999),
+        *('{"schema": "gauger/scan-report/1"}', '{"schema": "gauger/detect/1"}'),
+        *('{"schema": ["x"]}', '{"schema": {"a": 1}}', '{"schema": 7}'),
+    ],
 )
 def test_documents_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    for rows in (lambda: evidence_rows(path), lambda: campaign_rows(path, None)):
+    for rows in (lambda: evidence_rows(path), lambda: campaign_rows(path, None), lambda: plan_rows(path)):
         with pytest.raises((InputError, ConfigError)):
             rows()
 
@@ -325,7 +330,7 @@ def test_a_strangers_folder_holds_data_and_no_modules(gauger: Gauger) -> None:
 
 def test_two_people_must_approve_what_leaves_the_house(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
     said(gauger, "case", "new", "C-1")
-    for name, role in (("ken", "reviewer"), ("lea", "counsel"), ("ann", "analyst")):
+    for name, role in (("ken", "reviewer"), ("ann", "analyst"), ("lea", "counsel")):
         said(gauger, "case", "people", "--enrol", name, "--role", role)
     Path("f.txt").write_text("x")
     give = ("case", "add", "disclosure", "C-1", "f.txt", "--to", "lab-b")
@@ -345,11 +350,28 @@ def test_two_people_must_approve_what_leaves_the_house(gauger: Gauger, monkeypat
     Path("f.txt").write_text("y")
     assert gauger(*give, "--made")[0] == 2  # another content
     Path("f.txt").write_text("x")
-    said(gauger, "case", "people", "--enrol", "lea", "--role", "analyst")
+    said(gauger, "case", "people", "--enrol", "ken", "--role", "analyst", "--author", "lea")
     assert gauger(*give, "--made")[0] == 2  # who reviews no more has approved nothing
-    said(gauger, "case", "people", "--enrol", "lea", "--role", "counsel")
+    said(gauger, "case", "people", "--enrol", "ken", "--role", "reviewer", "--author", "lea")
     assert said(gauger, *give, "--made")["entries"][0]["body"]["state"] == "made"
     assert gauger(*give, "--made")[0] == 2  # once
+
+
+def test_once_there_is_counsel_counsel_enrols(gauger: Gauger) -> None:
+    said(gauger, "case", "new", "C-1")
+    for name, role in (("ken", "reviewer"), ("lea", "counsel")):
+        said(gauger, "case", "people", "--enrol", name, "--role", role)
+    for change in (
+        ("--enrol", "sam", "--role", "reviewer"),
+        ("--enrol", "mira", "--role", "counsel"),
+        ("--remove", "ken"),
+    ):
+        for author in ("mira", "ken", "nobody"):
+            code, _, err = gauger("case", "people", *change, "--author", author)
+            assert (code, "takes counsel" in err) == (2, True)
+    said(gauger, "case", "people", "--enrol", "sam", "--role", "reviewer", "--author", "lea")
+    said(gauger, "case", "people", "--remove", "lea", "--author", "lea")
+    said(gauger, "case", "people", "--enrol", "cora", "--role", "counsel")  # nobody is left who could
 
 
 def test_a_closed_case_takes_notes_and_appeals(gauger: Gauger) -> None:
@@ -360,7 +382,7 @@ def test_a_closed_case_takes_notes_and_appeals(gauger: Gauger) -> None:
     assert gauger("case", "add", "suspect", "C-1", "m")[0] == 2
     said(gauger, "case", "add", "appeal", "C-1", "0", "--by", "them", "--why", "it was not us")
     assert said(gauger, "case", "show")["cases"][0]["closed"] is True
-    said(gauger, "case", "people", "--remove", "mira")
+    said(gauger, "case", "people", "--remove", "mira", "--author", "lea")
     code, _, err = gauger("case", "add", "note", "C-1", "x")
     assert (code, "nobody is enrolled" in err) == (2, True)
 

@@ -111,6 +111,13 @@ def test_a_zero_is_a_value() -> None:
         assert read([Field(name="x", meaning="", form="share", need="optional")], {"x": nothing}) == ({}, [])
 
 
+@pytest.mark.parametrize(
+    "address", ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.1.2.3"]
+)
+def test_an_address_that_only_its_own_network_knows_is_refused(address: str) -> None:
+    assert "own network" in wrong("address", address)
+
+
 def test_an_address_has_one_form() -> None:
     assert value("address", " 2001:DB8:0::1 ") == value("host", "2001:db8::1") == "2001:db8::1"
     assert value("address", "::ffff:192.0.2.7") == "192.0.2.7"

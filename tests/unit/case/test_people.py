@@ -51,6 +51,25 @@ def test_two_must_agree_and_still_review() -> None:
     assert approved(case(*BOTH), digest(case().entries[0]))
 
 
+def test_what_goes_out_again_is_drafted_and_approved_again() -> None:
+    proposed = {"disclosure": "d", "document": DOCUMENT, "to": "lab", "state": "proposed"}
+    made = Case(id="C", entries=())
+    for _ in range(2):
+        with pytest.raises(ConfigError):
+            guarded(made, "disclosure", {**proposed, "state": "made"}, ROLES)
+        made = added(made, "disclosure", "mira", proposed)
+        of = digest(made.entries[-1])
+        for who in ("ken", "lea"):
+            made = added(made, "review", who, {"of": of, "verdict": "approve"})
+        guarded(made, "disclosure", {**proposed, "state": "made"}, ROLES)
+        made = added(made, "disclosure", "mira", {**proposed, "state": "made"})
+
+
+def added(to: Case, kind: str, author: str, body: dict[str, Any]) -> Case:
+    entry = following(to, kind, body, author=author, role=ROLES[author], time=NOW)
+    return Case(id="C", entries=(*to.entries, entry))
+
+
 def test_it_goes_out_once() -> None:
     with pytest.raises(ConfigError, match="sent already"):
         guarded(case(*BOTH, ("notice", "mira", SENT)), "notice", SENT, ROLES)

@@ -343,9 +343,7 @@ def test_the_first_page_names_who_approved_and_who_rejected_and_no_rejected_figu
     for name in ("jonas", "mira"):
         book.add("review", {"of": high, "verdict": "reject", "why": "the wrong suspect was asked"}, name)
     first = text(section(report(book.case), "summary"))
-    assert (
-        "At least one figure was approved by jonas. At least one figure was rejected by jonas, mira." in first
-    )
+    assert "At least one figure was approved by jonas. At least one figure was rejected by jonas, mira." in first
     assert ("log10 e 3.0" in first, "13.0" in first, "10 to the power" in first) == (True, False, False)
     assert "no search chose (2)" in first  # what was rejected after it was seen is paid for all the same
     assert "Figures that a reviewer rejected, which this page does not name: 1." in first

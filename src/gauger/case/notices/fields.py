@@ -191,6 +191,12 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[object, Field], 
     return read_matching
 
 
+_INSIDE = [
+    ipaddress.ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10")
+]
+
+
 def _address(value: object, field: Field) -> str:
     try:
         address = ipaddress.ip_address(_line(value, field))
@@ -199,6 +205,8 @@ def _address(value: object, field: Field) -> str:
     address = getattr(address, "ipv4_mapped", None) or address
     if address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast:
         raise ValueError("is an address by which nobody on the Internet is found: loopback, link-local, multicast")
+    if any(address in net for net in _INSIDE):
+        raise ValueError("is an address inside somebody's own network: the one seen on the Internet is needed")
     return str(address)
 
 

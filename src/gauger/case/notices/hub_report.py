@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
 
@@ -57,7 +58,9 @@ def private(material: Material) -> list[Problem]:
     named = [re.compile(rf"(?<!\w){re.escape(n)}(?!\w)", re.ASCII) for n in names if len(n) >= _SHORT]
     texts = {f.name: "\n".join(material.all(f.name)) for f in _FIELDS if f.name in material.fields}
     for field, written in {**texts, "case": facts.case, "name": material.name}.items():
-        text, unbroken = folded(written), folded(written.replace("\n", ""))
+        plain = _plain(written)
+        text = "\n".join(map(folded, (written, plain)))
+        unbroken = "\n".join(folded(said.replace("\n", "")) for said in (written, plain))
         if _DIGEST.search(text):
             found.append(Problem(field, "holds a digest of evidence, by which it can be looked up: take it out"))
         if any(m not in ours for m in _EMAIL.findall(text)):
@@ -69,6 +72,15 @@ def private(material: Material) -> list[Problem]:
             why = f"holds {len(hits)} name(s) of accounts, customers or what evidence is about: take them out"
             found.append(Problem(field, f"{why}, or enter a model that you name as a suspect"))
     return found
+
+
+def _plain(text: str) -> str:
+    """What a reader sees in text that was made harmless or escaped: 192[.]0[.]2[.]7, a [at] b, %5F, \\_, &#95;."""
+    text = re.sub(r"%([0-7][0-9a-fA-F])", lambda m: chr(int(m[1], 16)), html.unescape(text))
+    text = re.sub(r"\\+(?=[^A-Za-z0-9\s])", "", text)
+    text = re.sub(r"\s*[\[({<]\s*(?:\.|dot)\s*[\])}>]\s*", ".", text, flags=re.IGNORECASE)
+    text = re.sub(r"\s*[\[({<]\s*(?:@|at)\s*[\])}>]\s*", "@", text, flags=re.IGNORECASE)
+    return re.sub(r"\s*[\[({<]\s*:\s*[\])}>]\s*", ":", text)
 
 
 def _is_address(text: str) -> bool:
