@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from gauger import compiled
+from gauger.detect.sketch import prompt
+from gauger.edge import span_kernels
 
 SRC = Path(__file__).parents[2] / "src"
 KERNEL = """
@@ -121,6 +123,72 @@ def test_a_changed_source_is_compiled_anew(tmp_path: Path) -> None:
     assert files(tmp_path, "as it is").load("int64") is None
     files(tmp_path, "as it is").save("int64", 2)
     assert (files(tmp_path).load("int64"), files(tmp_path, "as it is").load("int64")) == (1, 2)
+
+
+CALLER = """
+from numba.extending import register_jitable
+
+from called import WEIGHT, weighed
+import called
+from gauger.compiled import compiled
+
+@register_jitable
+def ours(x):
+    return called.more(x) + sum([WEIGHT for _ in range(1)])
+
+@compiled
+def half(values, plain):
+    return weighed(values[0]) + ours(0) if plain else -1.0
+"""
+CALLED = """
+from gauger.compiled import compiled
+
+WEIGHT = 0.0
+SHIFT = 0.0
+
+@compiled
+def more(x):
+    return x + SHIFT
+
+@compiled
+def weighed(x):
+    return x.real / 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "made"),
+    [
+        ("real / 2", "real / 4", "0.75 0.75 0"),  # a function of another file
+        ("x.real", "x.imag", "0.0 0.0 0"),
+        ("WEIGHT = 0.0", "WEIGHT = 1.0", "2.5 2.5 0"),  # a constant, named by a function of a function
+        ("SHIFT = 0.0", "SHIFT = 2.0", "3.5 3.5 0"),  # a constant of a kernel that is named through its module
+        ("", "\nUNUSED = 1", "1.5 1.5 2"),
+    ],
+)
+def test_what_a_kernel_takes_from_other_files_is_seen_to_change(tmp_path: Path, was: str, now: str, made: str) -> None:
+    (tmp_path / "raced.py").write_text(CALLER)
+    (tmp_path / "called.py").write_text(CALLED)
+    assert said(started(tmp_path, READER)) == "1.5 1.5 0"
+    (tmp_path / "called.py").write_text(CALLED.replace(was, now, 1) if was else CALLED + now)
+    assert said(started(tmp_path, READER)) == made
+
+
+def test_no_kernel_of_ours_has_a_name_that_another_process_would_not_give_it() -> None:
+    for kernel in (prompt.prompts, span_kernels.find):
+        parts = compiled.taken_in(kernel.py_func)
+        assert len(parts) > 5
+        assert not any(" at 0x" in part for part in parts)
+
+
+def test_a_full_disk_or_anothers_folder_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "raced.py").write_text(KERNEL.format(**OURS))
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+    assert said(started(tmp_path, limit + READER)) == "1.5 1.5 0"
+    assert not [*tmp_path.rglob("*.nbc")]
+    # A folder's name that is a file's: root may write where others may not.
+    blocked = "import raced, shutil; f = raced.half._cache.cache_path; shutil.rmtree(f); open(f, 'w').close()\n"
+    assert said(started(tmp_path, blocked + READER)) == "1.5 1.5 0"
 
 
 def test_without_a_folder_to_write_it_is_compiled_in_every_process(tmp_path: Path, monkeypatch) -> None:

@@ -1,7 +1,4 @@
-"""What the kernels over bytes share: how they are compiled, and how they read.
-
-Trap: kernels that are cached elsewhere do not see a change of this file.
-"""
+"""What the kernels over bytes share: how they are compiled, and how they read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The kernels of `gauger.edge.spans`: strict JSON, line by line, down to the bytes.
 
-They stay in one file, for numba does not see that what a cached kernel calls has changed in another.
 A block ends with a newline and no step goes beyond one, so no index is ever checked.
 """
 

@@ -8,8 +8,6 @@ A key is the first 16 bytes of a derived secret, as two words. The message of n 
 those bytes to the letter. The steps are written once: ``register_jitable`` leaves them plain Python, which works on
 numpy arrays of any shape, and lets numba compile the very same lines into the kernels at the end of this file.
 
-Trap: numba's cache notices a change of the file that holds the caller, not of the files it calls into.
-
 Source: Aumasson & Bernstein 2012, "SipHash: a fast short-input PRF".  Deviates: nothing. Not claimed: more than the
 64 bits of output allow; two of 2^32 distinct windows share a state by chance.
 """

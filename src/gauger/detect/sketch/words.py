@@ -4,8 +4,7 @@
 not be valid UTF-8: nothing is read beyond a text's end. All arithmetic on hashes is modulo 2**64 and
 every constant is fixed, so that a sketch is the same on every machine and in every run.
 
-Trap: numba's cache notices a change of the file that holds the caller, not of the files it calls into.
-Whoever edits this file deletes ``__pycache__`` (tests/oracle fails otherwise) and raises ``VERSION``.
+Whoever edits this file raises ``VERSION``.
 """
 
 # numba compiles these: no keyword-only arguments, no sets.
