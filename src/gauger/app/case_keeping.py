@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from gauger.case import retention
+from gauger.case.people import may
 from gauger.case.retention import Kept
 from gauger.edge.case.sealed import Sealed
 from gauger.errors import ConfigError
@@ -25,6 +26,12 @@ class Cases(Protocol):
 
     def cases(self) -> list[str]: ...
 
+    def people(self) -> dict[str, str]: ...
+
+    def last(self) -> str: ...
+
+    def position(self, of: str) -> int: ...
+
     def append(self, case: str, kind: str, body: Mapping[str, Any], *, author: str, time: datetime) -> Entry: ...
 
 
@@ -33,13 +40,15 @@ class Expired:
     """What ``expire`` did.
 
     Attributes:
-        erased: objects, with their tombstones. held: due, but on legal hold. left: remains of what was erased or never
-            entered, destroyed; None if somebody was writing, so that it was not looked for.
+        erased: objects, with their tombstones. held: due, but on legal hold. remains: of what was erased or never
+            entered, destroyed; None if somebody was writing, so that they were not looked for.
+        strange: objects that no case of this store speaks of, left as another store may keep them, and their cases.
     """
 
     erased: tuple[Kept, ...]
     held: tuple[Kept, ...]
-    left: int | None
+    remains: int | None
+    strange: Mapping[str, str]
 
 
 def put(
@@ -58,7 +67,7 @@ def put(
     due = retention.until(kind, time, days)
     cases.case(case)  # before anything is sealed for a case that is none
     with sealed.writing():
-        header = sealed.put(source, case)
+        header = sealed.put(source, case, cases.last())
         body = retention.kept_body(header.object, kind=kind, until=due, size=header.bytes, text=text)
         try:
             cases.append(case, "note", body, author=author, time=time)
@@ -66,6 +75,7 @@ def put(
             if header.object not in retention.kept(cases.case(case)):
                 sealed.shred(header.object)
             raise
+        sealed.entered(header.object)
     return retention.the(cases.case(case), header.object)
 
 
@@ -106,6 +116,7 @@ def erase(cases: Cases, sealed: Sealed, case: str, name: str, *, why: str, autho
     Raises:
         ConfigError: the case or the sealed store has no such object, it is on hold, or the author is not counsel.
     """
+    _may_erase(cases, author)
     found = retention.kept(cases.case(case)).get(name)
     if found is None or not found.erased:
         found = retention.the(cases.case(case), name)
@@ -124,7 +135,12 @@ def erase(cases: Cases, sealed: Sealed, case: str, name: str, *, why: str, autho
 
 
 def expire(cases: Cases, sealed: Sealed, *, author: str, time: datetime) -> Expired:
-    """Erase what is due in all cases, but what is on hold; then destroy remains that no case keeps."""
+    """Erase what is due in all cases, but what is on hold; then destroy what kills left of what was this store's.
+
+    Raises:
+        ConfigError: the author is not counsel.
+    """
+    _may_erase(cases, author)
     erased, held = list[Kept](), list[Kept]()
     here = set(sealed.names())
     for case in cases.cases():
@@ -134,10 +150,32 @@ def expire(cases: Cases, sealed: Sealed, *, author: str, time: datetime) -> Expi
                 erased.append(erase(cases, sealed, case, found.object, why=why, author=author, time=time))
             elif not found.erased and found.held and found.until <= time:
                 held.append(found)
-    return Expired(erased=tuple(erased), held=tuple(held), left=sealed.sweep(lambda: _spoken_of(cases)))
+    remains, left = sweep(cases, sealed) or (None, ())
+    strange = {name: sealed.case_of(name) for name in left}
+    return Expired(erased=tuple(erased), held=tuple(held), remains=remains, strange=strange)
 
 
-def _spoken_of(cases: Cases) -> set[str]:
-    """All objects that some case keeps."""
+def sweep(cases: Cases, sealed: Sealed) -> tuple[int, list[str]] | None:
+    """As ``Sealed.sweep``, for this store's cases."""
+    return sealed.sweep(lambda: _spoken_of(cases), lambda entry: _has(cases, entry))
+
+
+def _may_erase(cases: Cases, author: str) -> None:
+    role = cases.people().get(author)
+    if role is None:
+        raise ConfigError(f"nobody is enrolled as {author[:80]!r} in this case store")
+    may(role, "erasure")
+
+
+def _spoken_of(cases: Cases) -> dict[str, bool]:
+    """All objects that cases speak of, and whether they keep them."""
     every = (found for case in cases.cases() for found in retention.kept(cases.case(case)).values())
-    return {found.object for found in every if not found.erased}
+    return {found.object: not found.erased for found in every}
+
+
+def _has(cases: Cases, entry: str) -> bool:
+    try:
+        cases.position(entry)
+    except ConfigError:
+        return False
+    return True

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gauger.errors import ConfigError, VerifyError
 from gauger.model import Case, Entry, canonical_json, digest, to_plain
 
 MAX_BYTES = 1 << 20  # of an entry; what is larger stays where it is, referenced by digest
+AHEAD = timedelta(days=1)
+"""An entry that is further ahead of the clock would lock its case, so counsel may still keep house."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -43,13 +45,12 @@ def following(case: Case, kind: str, body: Mapping[str, Any], *, author: str, ro
     """The entry that would be next.
 
     Raises:
-        ConfigError: an unknown kind, a body that lacks a field or is too large, a closed case, a digest of no entry.
+        ConfigError: a clock that is behind, an unknown kind, a body that lacks a field or is too large, a closed case,
+            a digest of no entry.
     """
     last = case.entries[-1] if case.entries else None
     if last is not None and time < last.time:
-        raise ConfigError(
-            f"the clock is behind: the case's last entry is of {_said(last.time)}, and now is {_said(time)}"
-        )
+        body, time = _behind(last, kind, body, role, time), last.time
     entry = Entry(
         case=case_id(case.id),
         seq=len(case.entries),
@@ -71,6 +72,23 @@ def following(case: Case, kind: str, body: Mapping[str, Any], *, author: str, ro
         raise ConfigError(f"the case {case.id} is closed: only notes, appeals, reviews, reads and erasures follow")
     _check_links(case, entry)
     return entry
+
+
+def _behind(last: Entry, kind: str, body: Mapping[str, Any], role: str, time: datetime) -> Mapping[str, Any]:
+    """The body of an entry that is dated as the last one, which is of the future; it holds what the clock said.
+
+    Raises:
+        ConfigError: it is the clock that may be behind, or this is not counsel's to read, hold, erase or close.
+    """
+    ahead = last.time - time
+    keeping = kind in ("read", "erasure", "close") or (kind == "note" and "keep" in body)
+    if ahead > AHEAD and role == "counsel" and keeping:
+        return {**body, "clock": to_plain(time)}
+    way_out = "; if now is right, counsel can still read, hold and erase what it keeps, and close it for a new case"
+    raise ConfigError(
+        f"the clock is behind: the case's last entry, {last.seq} by {last.author}, is of {_said(last.time)}, {ahead} "
+        f"after now, {_said(time)}{way_out if ahead > AHEAD else ''}"
+    )
 
 
 def _on_its_way(case: Case, entry: Entry) -> bool:

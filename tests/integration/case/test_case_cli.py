@@ -343,6 +343,9 @@ def test_two_people_must_approve_what_leaves_the_house(gauger: Gauger, monkeypat
 
     assert says("mira", "approve") == 2  # an analyst reviews nothing
     assert says("ken", "approve") == 0
+    review = json.loads(gauger("case", "show", "C-1", "--json")[1])["entries"][-1]
+    assert review["body"]["enrolled"] <= review["time"]  # who reviews says since when
+    assert len(review["body"]["enrolled"]) == 20
     assert "ken approve" in gauger("case", "show", "C-1")[1]
     assert (says("ken", "approve"), gauger(*give, "--made")[0]) == (0, 2)  # twice is not two
     assert (says("lea", "reject"), gauger(*give, "--made")[0]) == (0, 2)

@@ -116,6 +116,42 @@ def test_a_witness_refuses_a_rollback_and_another_past(gauger: Gauger, tmp_path:
     assert whole["size"] == 3
 
 
+def exported(gauger: Gauger, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[str, str]:
+    """What stderr says, and what a reader who knows log and witness is shown."""
+    words = ("export", "C-1", "--key-file", "log.key", "--witness", "w.key.pub", "--out", "b", "--overwrite")
+    code, _, err = gauger(*words, *more)
+    assert code == 0, err
+    assert cli.run(["verify", "b", "--key", "log.key.pub", "--key", "w.key.pub", "--json"]) == 0
+    return err, capsys.readouterr().out
+
+
+def test_no_later_entry_takes_a_cosignature_out_of_the_bundle(
+    gauger: Gauger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note(gauger)
+    signed(gauger)
+    assert "no cosignature of w.example/w is in the bundle" in exported(gauger, capsys)[0]
+    note(gauger)
+    signed(gauger, "--request", "r.json")
+    assert (gauger(*WITNESS)[0], gauger(*TAKE)[0], gauger("new", "C-2")[0]) == (0, 0, 0)
+    for case, entries in (("C-2", 2), ("C-1", 2), ("C-1", 3)):  # where the next entry goes, and how many C-1 has
+        err, out = exported(gauger, capsys, "--witness", "w.key.pub")  # given twice, it counts once
+        assert "cosignature" not in err
+        assert f"the first 2 of the case's {entries} entries (the log's first 2) were there at" in out
+        assert gauger("add", "note", case, "later")[0] == 0
+
+
+def test_a_witness_is_not_passed_over_in_silence(gauger: Gauger) -> None:
+    note(gauger)
+    code, _, err = gauger("export", "C-1", "--witness", "w.key.pub", "--out", "b")
+    assert code == 2
+    assert "--witness goes with --key-file" in err
+    code, _, err = gauger("export", "C-1", "--key-file", "log.key", "--witness", "log.key.pub", "--out", "b")
+    assert code == 2
+    assert "public keys of witnesses" in err
+    assert not Path("b").exists()
+
+
 def test_keys_are_kept(gauger: Gauger) -> None:
     assert gauger("keygen", "log.key", "--name", "a", "--plain")[0] == 2
     assert gauger("keygen", "b.key", "--name", "two words", "--plain")[0] == 2

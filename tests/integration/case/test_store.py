@@ -93,6 +93,18 @@ def test_what_must_not_be_written_is_not(store: Store) -> None:
     assert len(store.case("C-1").entries) == len(store.leaves()) == 1
 
 
+def test_an_entry_of_the_future_is_refused_by_a_server(store: Store, where: str) -> None:
+    """A file has no clock but the writer's own."""
+    if "://" not in where:
+        pytest.skip("of PostgreSQL")
+    with store._engine.connect() as connection:
+        now = connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
+    store.append("C-1", "note", {"text": "x"}, author="mira", time=now + timedelta(minutes=4))
+    with pytest.raises(ConfigError, match="ahead of the database server's by 1 day"):
+        store.append("C-1", "note", {"text": "x"}, author="mira", time=now + timedelta(days=2) - timedelta(minutes=1))
+    assert len(store.case("C-1").entries) == 1
+
+
 def test_a_role_that_is_taken_away(store: Store) -> None:
     store.enrol("mira", "", time=NOW)
     with pytest.raises(ConfigError, match="nobody is enrolled"):

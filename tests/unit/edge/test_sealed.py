@@ -38,9 +38,9 @@ def store(made: Sealed, tmp_path: Path) -> Sealed:
     return Sealed(tmp_path / "sealed", made._master)
 
 
-def put(store: Sealed, text: bytes = TEXT, case: str = "C-1") -> str:
+def put(store: Sealed, text: bytes = TEXT, case: str = "C-1", after: str = "") -> str:
     with store.writing():
-        return store.put(io.BytesIO(text), case).object
+        return store.put(io.BytesIO(text), case, after).object
 
 
 def got(store: Sealed, name: str, case: str = "C-1") -> bytes:
@@ -246,14 +246,37 @@ def test_a_put_that_fails_leaves_nothing(store: Sealed) -> None:
 
 
 def test_remains_of_a_kill_are_swept_but_never_beside_a_writer(store: Sealed) -> None:
-    kept, orphan = put(store, b"kept"), put(store, b"orphan")
+    kept, erased = put(store, b"kept"), put(store, b"erased")
+    put(store, b"orphan", after="ours")
     (store.folder / "objects" / ".half").write_bytes(b"x")
+    known = {kept: True, erased: False}
     with store.writing():
-        assert unlock(store.folder, PHRASE).sweep(lambda: pytest.fail("asked while somebody writes")) is None
-    assert store.sweep(lambda: {kept}) == 2
+        other = unlock(store.folder, PHRASE)
+        assert other.sweep(lambda: pytest.fail("asked while somebody writes"), lambda _: True) is None
+    assert store.sweep(lambda: known, lambda entry: entry == "ours") == (3, [])
     assert store.names() == [kept]
-    assert orphan != kept
-    assert store.sweep(lambda: {kept}) == 0
+    assert store.sweep(lambda: known, lambda _: True) == (0, [])
+
+
+def test_what_another_may_keep_is_never_swept(store: Sealed) -> None:
+    """Put after an entry of another store; of no store's that is known; entered by another; by a version before."""
+    found = [put(store, after=after) for after in ("theirs", "", "ours", "ours")]
+    store.entered(found[2])
+    (store.folder / "keys" / f"{found[3][7:]}.put").unlink()
+    assert store.sweep(dict, lambda entry: entry == "ours") == (0, sorted(found))
+    assert all(got(store, name) == TEXT for name in found)
+    assert {store.case_of(name) for name in found} == {"C-1"}
+    files(store, found[0])[1].unlink()
+    assert store.case_of(found[0]) == ""
+
+
+def test_a_put_that_was_killed_before_its_bytes_had_their_name_is_swept(store: Sealed) -> None:
+    name = put(store, after="ours")
+    for path in files(store, name):
+        path.unlink()
+    assert store.names() == [name]
+    assert store.sweep(dict, lambda entry: entry == "ours") == (0, [])
+    assert store.names() == []
 
 
 def test_tombstones_are_named_by_what_they_say(store: Sealed) -> None:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from gauger.edge.small_files import PRIVATE
-from gauger.errors import ConfigError, ExchangeError, InputError, UnsupportedError
+from gauger.errors import ConfigError, ExchangeError, GaugerError, InputError, UnsupportedError
 
 LAST = "0001"
 _STEPS = Path(__file__).parent / "migrations"
 _WAIT_S = 60
 _LOCK = 0x6761756765  # of PostgreSQL's advisory locks, while tables are made
+_TABLES = {"alembic_version", "dossier"}
+_WORDS: Mapping[int | str, str] = {
+    sqlite3.SQLITE_ERROR: "lacks a table or a column, so it was altered",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk fails",
+    sqlite3.SQLITE_FULL: "has no room: the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is not there, or not ours",
+    sqlite3.SQLITE_NOTADB: "is no database, or is damaged",
+    "53100": "has no room: the server's disk is full",
+}
+"""What does not pass by itself, by SQLite's result code or PostgreSQL's SQLSTATE."""
+_PASSING = ("08", "40", "53", "57")  # classes of SQLSTATE: no connection, rolled back, no resources, being restarted
+# What a lost connection leaves is told by what is raised; its tracebacks would go to stderr as well.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 
 def connect(where: str | Path) -> Any:
@@ -24,7 +40,7 @@ def connect(where: str | Path) -> Any:
         where: a file for SQLite (made if there is none), or a URL that begins with ``postgresql``.
 
     Raises:
-        ConfigError: a URL of another kind, or none; a name that keeps nothing.
+        ConfigError: a URL of another kind, or none; a name that keeps nothing; another program's database.
         UnsupportedError: no SQLAlchemy, or a database of a newer version.
         ExchangeError: the server cannot be reached. InputError: the file is no database.
     """
@@ -34,7 +50,7 @@ def connect(where: str | Path) -> Any:
     except ImportError:
         raise UnsupportedError("cases need SQLAlchemy: pip install 'gauger[case]'") from None
     try:
-        engine = create_engine(_url(str(where)))
+        engine = create_engine(_url(str(where)), pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
             _private(str(engine.url.database or ""))
             event.listen(engine, "connect", _tuned)
@@ -65,17 +81,33 @@ def writing(engine: Any) -> Iterator[Any]:
 @contextmanager
 def told() -> Iterator[None]:
     """The database's errors as ours; their texts hold URLs and values, so only their kind is repeated."""
-    from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415
 
     try:
         yield
-    except OperationalError as error:
-        name = type(error.orig).__name__
-        raise ExchangeError(f"the case store cannot be reached, or is busy ({name})", retry=True) from error
-    except DatabaseError as error:
-        raise InputError(f"the case store is damaged, or refuses this ({type(error.orig).__name__})") from error
-    except (DBAPIError, SQLAlchemyError, OSError) as error:
+    except DBAPIError as error:
+        raise _ours(error) from error
+    except (SQLAlchemyError, OSError) as error:
         raise ExchangeError(f"the case store failed ({type(error).__name__})", retry=True) from error
+
+
+def _ours(error: Any) -> GaugerError:
+    from sqlalchemy.exc import DatabaseError, OperationalError  # noqa: PLC0415
+
+    name, code = type(error.orig).__name__, _code(error.orig)
+    outside = isinstance(error, OperationalError) or not isinstance(error, DatabaseError)
+    if outside or str(code).startswith(_PASSING):
+        words = _WORDS.get(code, "cannot be reached, or is busy")
+        return ExchangeError(f"the case store {words} ({name})", retry=code not in _WORDS)
+    return InputError(f"the case store {_WORDS.get(code, 'is damaged, or refuses this')} ({name})")
+
+
+def _code(error: Any) -> int | str:
+    """SQLite's result code, without what extends it, or PostgreSQL's SQLSTATE; "" for none."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    fields = error.args[0] if error.args else None
+    return str(fields.get("C", "")) if isinstance(fields, Mapping) else ""
 
 
 def _url(where: str) -> Any:
@@ -130,9 +162,13 @@ def _revision(engine: Any) -> str | None:
 
 
 def _revision_of(connection: Any) -> str | None:
+    """Of a case store; None in an empty database."""
     from sqlalchemy import inspect  # noqa: PLC0415
 
-    if not inspect(connection).has_table("alembic_version"):
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
         return None
+    if not tables >= _TABLES:
+        raise ConfigError("this database is no case store: it holds another program's tables; name one of its own")
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return None if found is None else str(found)

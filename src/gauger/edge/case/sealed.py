@@ -3,6 +3,7 @@
     master.json        the master, sealed with a passphrase (``edge.keyring``)
     objects/HEX        an object's bytes, in authenticated chunks (``edge.case.stream``)
     keys/HEX           its data key and its salt, sealed under the master, with the case that it belongs to
+    keys/HEX.put       until it has been entered: what its case store's log ended with, by which that store is known
     tombstones/HEX     what stays of an erased one; named by its own digest
     canaries/HEX       for whom records that reveal a leak were made, sealed
 
@@ -18,7 +19,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
@@ -36,6 +37,7 @@ from gauger.model import canonical_json, digest
 _KEY, _SECRET = 32, 64
 _MASTER = "master.json"
 _MAX_RECORD = 1 << 16
+_PUT = ".put"
 _NAME = re.compile(r"sha256:([0-9a-f]{64})")
 _FOLDERS = ("objects", "keys", "tombstones", "canaries")
 
@@ -64,10 +66,13 @@ class Sealed:
         self.folder = folder
         self._master = master
 
-    def put(self, source: BinaryIO, case: str) -> Header:
+    def put(self, source: BinaryIO, case: str, after: str = "") -> Header:
         """Seal all bytes of ``source``. Two chunks are in memory at most, and nothing is written in the clear.
 
-        Call it within ``writing``, and enter the object into its case before that ends.
+        Call it within ``writing``, enter the object into its case before that ends, and then call ``entered``.
+
+        Args:
+            after: an entry of the store of cases that it will be entered into. Without one no sweep ever takes it.
         """
         secret = secrets.token_bytes(_SECRET)
         name, size = hashlib.sha256(secret[_KEY:]), 0
@@ -81,6 +86,7 @@ class Sealed:
                 file.flush()
                 os.fsync(file.fileno())
             header = Header(object=f"sha256:{name.hexdigest()}", case=case, bytes=size)
+            write_new(self._mark(header.object), after.encode())
             os.link(temporary, self._at("objects", header.object))
         finally:
             temporary.unlink(missing_ok=True)
@@ -88,6 +94,10 @@ class Sealed:
         for kind in ("objects", "keys"):
             _sync(self.folder / kind)
         return header
+
+    def entered(self, name: str) -> None:
+        """It stands in its case: from now on only an erasure destroys it."""
+        self._mark(name).unlink(missing_ok=True)
 
     def open(self, name: str, case: str) -> Iterator[bytes]:
         """Verify all of an object, then give its bytes out, chunk by chunk.
@@ -133,6 +143,7 @@ class Sealed:
                 path.unlink()
                 there = True
             _sync(path.parent)
+        self.entered(name)
         return there
 
     def bury(self, stone: bytes) -> None:
@@ -152,28 +163,47 @@ class Sealed:
         return data
 
     def names(self) -> list[str]:
-        """All objects of which a key or bytes are there."""
-        found = {f"sha256:{path.name}" for kind in ("keys", "objects") for path in (self.folder / kind).iterdir()}
+        """All objects of which a key or bytes are there, or the mark of a put that was begun."""
+        paths = (path for kind in ("keys", "objects") for path in (self.folder / kind).iterdir())
+        found = {f"sha256:{path.name.removesuffix(_PUT)}" for path in paths}
         return sorted(name for name in found if _NAME.fullmatch(name))
 
-    def sweep(self, known: Callable[[], set[str]]) -> int | None:
-        """Destroy what a kill left behind: unfinished files, and objects that no case speaks of.
+    def case_of(self, name: str) -> str:
+        """The case that an object was put into, as its key says; "" if that cannot be read."""
+        try:
+            return self._record(name).case
+        except InputError:
+            return ""
+
+    def sweep(
+        self, known: Callable[[], Mapping[str, bool]], ours: Callable[[str], bool]
+    ) -> tuple[int, list[str]] | None:
+        """Destroy what a kill left behind: unfinished files, what was erased, and what was put but never entered.
 
         Args:
-            known: all objects that some case keeps; asked when nobody can be writing.
+            known: all objects that cases of one store speak of, and whether they keep them; asked when nobody can be
+                writing.
+            ours: whether an entry stands in that store's log. What is not known to be of this store may be another's.
 
         Returns:
-            how many; None if somebody is writing just now, and nothing was done.
+            how many, and the objects that were left as another store may have them; None if somebody is writing just
+            now, and nothing was done.
         """
         with _locked(self.folder, alone=True) as alone:
             if not alone:
                 return None
-            spoken_of = known()
+            spoken_of, swept, left = known(), 0, list[str]()
             unfinished = [p for kind in _FOLDERS for p in (self.folder / kind).iterdir() if p.name.startswith(".")]
             for path in unfinished:
                 path.unlink(missing_ok=True)
-            orphans = [name for name in self.names() if name not in spoken_of]
-            return len(unfinished) + sum(self.shred(name) for name in orphans)
+            for name in self.names():
+                if spoken_of.get(name):
+                    self.entered(name)
+                elif name in spoken_of or ours(self._after(name)):
+                    swept += self.shred(name)
+                else:
+                    left.append(name)
+            return len(unfinished) + swept, left
 
     def change_passphrase(self, passphrase: str, *, log2_n: int = 17) -> None:
         """Seal the master with another passphrase. A copy of the old master.json still opens with the old one."""
@@ -230,6 +260,15 @@ class Sealed:
         if canonical_line(record) != data:
             raise InputError("is cut short", source=str(path))
         return record
+
+    def _mark(self, name: str) -> Path:
+        path = self._at("keys", name)
+        return path.with_name(path.name + _PUT)
+
+    def _after(self, name: str) -> str:
+        """An entry of the store that it was being put into; "" if it was entered, or nobody knows."""
+        mark = self._mark(name)
+        return read_small(mark, _MAX_RECORD).decode("ascii", "replace") if mark.exists() else ""
 
     def _at(self, kind: str, name: str) -> Path:
         if not (found := _NAME.fullmatch(name)):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from gauger.errors import ConfigError, VerifyError
 from gauger.model import Case, Entry, canonical_json, digest, to_plain
 
 _ALL = 1 << 62
+_AHEAD = timedelta(minutes=5)
 _LAST = {
     "person": "SELECT MAX(number) FROM person",
     "checkpoint": "SELECT MAX(number) FROM checkpoint",
@@ -98,7 +99,8 @@ class Store:
         """Write the case's next entry.
 
         Raises:
-            ConfigError: no such case or person, not this role's to write, not approved; and what ``following`` raises.
+            ConfigError: no such case or person, not this role's to write, not approved, a clock that is ahead of the
+                server's; and what ``following`` raises.
         """
         return self.append_all(case, [(kind, body)], author=author, time=time)[0]
 
@@ -107,13 +109,16 @@ class Store:
     ) -> list[Entry]:
         """Write several entries, all or none."""
         with writing(self._engine) as connection:
-            found, role, people = self._case(connection, case), _role(connection, author), _people(connection)
+            _not_ahead(connection, time)
+            found, people = self._case(connection, case), _people(connection)
+            role, since = _role(connection, author)
             place = int(connection.exec_driver_sql("SELECT COALESCE(MAX(position) + 1, 0) FROM entry").scalar())
             made = list[Entry]()
             for kind, body in rows:
                 may(role, kind)
                 guarded(found, kind, body, people)
-                made.append(following(found, kind, body, author=author, role=role, time=time))
+                held = {**body, "enrolled": since} if kind == "review" else body
+                made.append(following(found, kind, held, author=author, role=role, time=time))
                 found = Case(id=case, entries=(*found.entries, made[-1]))
                 _run(
                     connection,
@@ -147,6 +152,12 @@ class Store:
         if found is None:
             raise ConfigError(f"no entry has the digest {of}")
         return int(found)
+
+    def last(self) -> str:
+        """The digest of the log's last entry, "" if it is empty."""
+        with self._reading() as connection:
+            query = "SELECT digest FROM entry ORDER BY position DESC LIMIT 1"
+            return str(connection.exec_driver_sql(query).scalar() or "")
 
     def leaves(self, start: int = 0, end: int | None = None) -> list[bytes]:
         """The log's entries, 32 bytes each, in order.
@@ -235,17 +246,27 @@ def _entry(text: str, name: str, case: str) -> Entry:
     return msgspec.json.decode(text, type=Entry)
 
 
+def _not_ahead(connection: Any, time: datetime) -> None:
+    """An entry of the future would lock its case for all others. Only a server has a clock to hold it against."""
+    if connection.dialect.name == "sqlite":
+        return
+    ahead = time - connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
+    if ahead > _AHEAD:
+        raise ConfigError(f"this clock is ahead of the database server's by {ahead}: set it, then write")
+
+
 def _people(connection: Any) -> dict[str, str]:
     rows = connection.exec_driver_sql("SELECT name, role FROM person ORDER BY number")
     return {str(name): str(role) for name, role in rows}
 
 
-def _role(connection: Any, name: str) -> str:
-    query = "SELECT role FROM person WHERE name = :name ORDER BY number DESC"
-    found = _run(connection, query, name=name).scalar()
-    if not found:
+def _role(connection: Any, name: str) -> tuple[str, str]:
+    """Somebody's role, and since when."""
+    query = "SELECT role, since FROM person WHERE name = :name ORDER BY number DESC"
+    found = _run(connection, query, name=name).first()
+    if found is None or not found[0]:
         raise ConfigError(f"nobody is enrolled as {name[:80]!r}: `gauger case people --enrol NAME --role ROLE`")
-    return str(found)
+    return str(found[0]), str(found[1])
 
 
 def _next(connection: Any, table: str) -> int:

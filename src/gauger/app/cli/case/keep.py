@@ -174,18 +174,29 @@ def expire(
     passphrase_fd: PassphraseFd = None,
     as_json: AsJson = False,
 ) -> int:
-    """Erase what is due in all cases, but what is on hold, and what a kill left behind. Counsel only."""
+    """Erase what is due in all cases, but what is on hold, and what a kill left behind. Counsel only.
+
+    What no case of this store speaks of is left, and it exits with 1: another store may keep it.
+    """
     sealed = unlocked(folder, passphrase_env, passphrase_fd)
     with opened(store) as cases:
         done = case_keeping.expire(cases, sealed, author=writer(author), time=now())
-    if done.left is None:
+    if done.remains is None:
         say("somebody is putting something just now: remains of kills were not looked for")
+    if done.strange:
+        of = ", ".join(sorted({case or "unknown" for case in done.strange.values()}))
+        say(
+            f"left: {len(done.strange)} objects that this case store has never heard of. Another may keep them: "
+            f"name that one (their cases: {of})"
+        )
     if as_json:
         rows = {"erased": [_plain(k) for k in done.erased], "held": [_plain(k) for k in done.held]}
-        print(canonical_json({"schema": "gauger/expired/1", **rows, "remains": done.left}).decode())
+        strange = [{"object": name, "case": case} for name, case in done.strange.items()]
+        more = {"remains": done.remains, "strange": strange}
+        print(canonical_json({"schema": "gauger/expired/1", **rows, **more}).decode())
     else:
-        print(f"{len(done.erased)} erased, {len(done.held)} due but on hold, {done.left or 0} remains destroyed.")
-    return 0
+        print(f"{len(done.erased)} erased, {len(done.held)} due but on hold, {done.remains or 0} remains destroyed.")
+    return int(bool(done.strange))
 
 
 def _hold(case: str, name: str, store: str, author: str | None, why: str, *, on: bool) -> None:

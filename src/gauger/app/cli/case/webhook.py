@@ -16,6 +16,7 @@ from gauger.app.case_webhooks import Attempt
 from gauger.app.cli.asking_options import AsJson
 from gauger.app.cli.case import webhook_serve
 from gauger.app.cli.case.options import STORE, StoreAt, opened
+from gauger.app.cli.output import say
 from gauger.app.text import visible
 from gauger.case.entries import KINDS, case_id
 from gauger.edge.case.outbox import ATTEMPTS, FIRST_WAIT_S, Endpoint, Outbox
@@ -150,18 +151,27 @@ def send(
     """Send what is due. Exits with 1 if something waits for another attempt, with 3 if something was given up."""
     outbox, until = Outbox(folder), time.monotonic() + keep_on
     made, first_round, jitter = list[Attempt](), True, secrets.SystemRandom().random
+    failed: ExchangeError | None = None
     with opened(store) as cases:
         while True:
             last = []
-            for attempt in case_webhooks.send(cases, outbox, clock=_clock, jitter=jitter, again=again):
-                last.append(attempt)
-                if first_round or (attempt.why and attempt not in made):
-                    _say(attempt, as_json=as_json)
-            made, again, first_round = last, False, False
-            left = until - time.monotonic()
-            if left <= 0:
+            try:
+                for attempt in case_webhooks.send(cases, outbox, clock=_clock, jitter=jitter, again=again):
+                    last.append(attempt)
+                    if first_round or (attempt.why and attempt not in made):
+                        _say(attempt, as_json=as_json)
+                made, again, first_round, failed = last, False, False, None
+            except ExchangeError as error:
+                if not (error.retry and keep_on):
+                    raise
+                if failed is None:
+                    say(f"{error}; trying again")
+                failed = error
+            if (left := until - time.monotonic()) <= 0:
                 break
             time.sleep(min(LOOK_S, left, *(a.again_s for a in last if a.state == "waits")))
+    if failed is not None:
+        raise failed
     stopped = [a for a in made if a.state in ("stopped", "gone")]
     if stopped:
         raise ExchangeError(
