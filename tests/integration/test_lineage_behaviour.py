@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ class World:
         rng = np.random.default_rng(3)
         self.said = strangers(rng)
         self.said["child"] = child_of(self.said["m05"], rng)
-        self.origins = [(name, f"maker of {name}", f"base of {name}") for name in self.said]
+        self.known: tuple[str, ...] = ("model", "maker", "base")
+        self.origins: list[tuple[str, ...]] = [(name, f"maker of {name}", f"base of {name}") for name in self.said]
         self.folder = folder
 
     def rows(self) -> list[Row]:
@@ -58,7 +61,7 @@ class World:
         )
         pq.write_table(table, self.folder / "r.parquet")
         self.write("pairs.csv", [("candidate", "suspect"), *pairs])
-        self.write("models.csv", [("model", "maker", "base"), *self.origins])
+        self.write("models.csv", [self.known, *self.origins])
         self.out = self.folder / "out.csv"
         files = ["--pairs", "pairs.csv", "--population", "models.csv", "--out", "out.csv"]
         return run(["lineage", "behaviour", "r.parquet", *files, "--overwrite", *options])
@@ -140,6 +143,18 @@ def test_a_parent_in_the_table_leaves_the_null(world: World) -> None:
     files = ["--pairs", "pairs.csv", "--population", "models2.csv", "--out", "out.csv", "--overwrite"]
     assert run(["lineage", "behaviour", "r.parquet", *files, *ALPHA]) == 0
     assert int(world.found()[0]["n_null"]) < before
+
+
+@pytest.mark.parametrize("how", [(), ("--sequential",), ("--statistic", "phrases")], ids=str)
+def test_a_parent_without_answers_leaves_no_null_pair_of_its_children(world: World, how: tuple[str, ...]) -> None:
+    def null_of(parent: str) -> int:
+        children = [(*o, parent if o[0] < "m12" else "") for o in origins]
+        world.origins = [*children, ("gone", "maker of gone", "base", "")]
+        world.run([("m17", "m18")], *ALPHA, *how)
+        return int(world.found()[0]["n_null"])
+
+    world.known, origins = (*world.known, "parent"), world.origins
+    assert null_of("gone") < null_of("")
 
 
 def test_younger_candidates_join_the_null(world: World) -> None:
@@ -261,6 +276,30 @@ def test_a_suspect_that_says_nothing_to_judge_by(world: World, kind: str, capsys
     }
 
 
+def test_answers_without_blanks_between_words_are_judged(world: World) -> None:
+    """Each word as three Thai letters."""
+    letters = [chr(0x0E01 + k) for k in range(40)]
+    words = sorted({word for texts in world.said.values() for text in texts for word in text.split(" ")})
+    thai = {w: "".join(letters[k // 40**place % 40] for place in range(3)) for k, w in enumerate(words)}
+    world.said = {
+        name: ["".join(thai[w] for w in text.split(" ")) for text in texts] for name, texts in world.said.items()
+    }
+    assert world.run([("m05", "child"), ("m07", "m08")], *ALPHA) == 1
+    assert [r["verdict"] for r in world.found()] == ["related", "none of the candidates"]
+
+
+@pytest.mark.parametrize("hosted", [lambda text: json.dumps(text)[1:-1], html.escape], ids=["JSON", "HTML"])
+def test_two_strangers_behind_a_host_that_escapes_are_strangers(world: World, hosted: Callable[[str], str]) -> None:
+    for name, texts in world.said.items():
+        world.said[name] = [f'She said, "{text[:40]}".\n{text[40:]}' for text in texts]
+    world.run([("m07", "m08")], *ALPHA)
+    before = world.out.read_bytes()
+    for name in ("m07", "m08"):
+        world.said[name] = [hosted(text) for text in world.said[name]]
+    world.run([("m07", "m08")], *ALPHA)
+    assert world.out.read_bytes() == before
+
+
 def test_truncated_answers_are_judged(world: World) -> None:
     world.said["child"] = [text[:150] for text in world.said["child"]]
     assert world.run([("m05", "child")], *ALPHA) == 1
@@ -339,6 +378,8 @@ def test_errors_say_where(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert "r.parquet:1: no model" in errors(world, capsys, rows=[("q0", None, "x"), *world.rows()])  # type: ignore[list-item]
     alone = [row for row in world.rows() if row[1] == "child"]
     assert "only 1 of the models can be compared" in errors(world, capsys, rows=alone)
+    mute = [(prompt, name, text if name < "m02" else "yes") for prompt, name, text in world.rows()]
+    assert "22 have fewer than 20 usable answers, 0 say other words than most" in errors(world, capsys, rows=mute)
     assert "only 0 of the models can be compared" in errors(world, capsys, rows=[])
     assert "--prompts" in errors(world, capsys, "--prompts", "19")
     assert "--alpha" in errors(world, capsys, "--alpha", "1")

@@ -113,6 +113,35 @@ def test_by_likelihood_the_notes_are_read_and_not_said(gauger, server) -> None:
     assert len(server.asked) == 6 * said["canaries"]
 
 
+def test_a_canary_of_which_a_note_is_refused_counts_for_nothing(gauger, server) -> None:
+    """Else what is refused would be what the suspect likes best."""
+    pytest.importorskip("httpx", reason="pip install 'gauger[ask]'")
+    sealed(gauger)
+    mine = set(served("C-2").values())
+    server.reads = lambda text: [None, *[-1.0 - (text.rpartition("\n\n")[2] not in mine)] * (len(text.split()) - 1)]
+    refused = [6 * at + (6 - at) % 6 for at in range(0, 24, 4)]
+    server.script = [(413, {}) if k in refused else None for k in range(6 * 24)]
+    given = [
+        "test",
+        "g",
+        "--out",
+        "t",
+        "--subject",
+        "s",
+        "--endpoint",
+        server.url,
+        "--ask-model",
+        "m",
+        *FAST,
+        "--fixed",
+    ]
+    code, out, _ = gauger(*given, "--by", "likelihood", "--skip-refused", "--json")
+    said = json.loads(out)
+    assert (code, said["canaries"], said["informative"], said["unread"], said["cut"]) == (1, 24, 18, 6, 6 * 18)
+    assert {row["party"]: row["hits"] for row in said["parties"]}["C-2"] == 18
+    assert "unread" in gauger(*given, "--by", "likelihood", "--skip-refused")[1]
+
+
 def test_one_who_never_read_them_is_let_go_and_one_who_is_silent_is_not_judged(gauger) -> None:
     sealed(gauger)
     rng = np.random.default_rng(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,20 @@ def test_a_student_is_found_by_its_likelihoods_and_another_let_go(folders, tmp_p
     assert said["exchanges"] == json.loads((folders["g"] / "seal.json").read_text())["size"] > RECORDS * 0.8
 
 
+def test_a_reference_that_reads_less_cuts_what_is_compared(folders, tmp_path, capsys) -> None:
+    """It has eight places, three for the prompt: five of an answer's ten words. With three, none."""
+    for places, unread in ((8, False), (3, True)):
+        short = shutil.copytree(folders["base"], tmp_path / f"short-{places}")
+        config = json.loads((short / "config.json").read_text())
+        (short / "config.json").write_text(json.dumps({**config, "max_position_embeddings": places}))
+        out = tmp_path / f"t-{places}"
+        code, said = tried(folders, out, "learnt", capsys, "--reference", str(short), "--score", "total")
+        assert (code, said["verdict"]) == ((0, "cannot tell") if unread else (1, "learnt"))
+        asked = (folders["g"] / "twins.jsonl").read_text().splitlines()[: said["exchanges"]]
+        longer = sum(len(answer.split()) > 5 for row in asked for answer in json.loads(row)["answers"])
+        assert (said["unread"], said["cut"]) == ((said["exchanges"], 0) if unread else (0, longer))
+
+
 def test_a_student_is_found_by_what_it_writes(folders, tmp_path, capsys) -> None:
     more = ["--by", "text", "--samples", "4", "--max-tokens", str(LENGTH), "--requests-per-minute", "1000000"]
     code, said = tried(folders, tmp_path / "a", "learnt", capsys, *more)
@@ -166,12 +181,21 @@ def test_log_probabilities_are_the_models(folders) -> None:
     """Each is that of the token given all before, and no more are read than asked for."""
     model = LocalSuspect(str(folders["learnt"]))
     prompt = Prompt(id="1", messages=(Message(role="user", content="w1 w7 w3"),))
-    found = model.log_probabilities(prompt, "w5 w9 w2", 64)
+    places, found = model.log_probabilities(prompt, "w5 w9 w2", 64)
     inner = transformers.LlamaForCausalLM.from_pretrained(folders["learnt"], dtype=torch.float32).eval()
     ids = torch.tensor([[3, 9, 5, 7, 11, 4]])
     with torch.inference_mode():
         wanted = inner(input_ids=ids).logits[0, 2:5].double().log_softmax(-1)[range(3), ids[0, 3:]]
-    assert found == pytest.approx(wanted.numpy(), abs=1e-5)
-    assert model.log_probabilities(prompt, "w5 w9 w2", 5) == pytest.approx(found[:2])
-    assert len(model.log_probabilities(prompt, "w5", 3)) == 0
-    assert len(model.log_probabilities(prompt, "", 64)) == 0
+    assert found == pytest.approx([*wanted.tolist(), 0], abs=1e-5)
+    assert places.tolist() == [0, 3, 6, 8]
+    places, cut = model.log_probabilities(prompt, "w5 w9 w2", 5)
+    assert (places.tolist(), cut.tolist()) == ([0, 3, 6], [*found[:2], 0])
+    for text, longest in (("w5", 3), ("w5", 2), ("", 64)):
+        assert [values.tolist() for values in model.log_probabilities(prompt, text, longest)] == [[0], [0]]
+
+
+def test_of_a_tokenizer_without_offsets_only_the_whole_is_known(folders) -> None:
+    model = LocalSuspect(str(folders["learnt"]))
+    model._tokenizer = transformers.ByT5Tokenizer()
+    prompt = Prompt(id="1", messages=(Message(role="user", content="44"),))
+    assert [model.log_probabilities(prompt, "555", n)[0].tolist() for n in (64, 4)] == [[0, 0, 0, 3], [0, 0]]

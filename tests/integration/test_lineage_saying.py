@@ -33,7 +33,8 @@ class World:
         }
         self.asked = [f"What of subject {p}?" for p in range(PROMPTS)]
         self.add([f"m{k:02}" for k in range(0, MAKERS, 5)], CLAIM, range(1))
-        self.origins = [("gpt-9", "OpenAI", "gpt")]
+        self.known: tuple[str, ...] = ("model", "maker", "base")
+        self.origins: list[tuple[str, ...]] = [("gpt-9", "OpenAI", "gpt")]
         self.origins += [(name, f"maker of {name}", f"base of {name}") for name in self.said if name != "gpt-9"]
 
     def add(self, names: list[str], text: str, prompts: range) -> None:
@@ -49,7 +50,7 @@ class World:
         pq.write_table(pa.table(columns), "r.parquet")
         for name, lines in (
             ("pairs.csv", [("candidate", "suspect"), *pairs]),
-            ("models.csv", [("model", "maker", "base"), *self.origins]),
+            ("models.csv", [self.known, *self.origins]),
         ):
             with Path(name).open("w", newline="") as file:
                 csv.writer(file).writerows(lines)
@@ -116,6 +117,18 @@ def test_a_base_by_the_candidates_maker_is_no_crime(world: World, capsys: pytest
         assert world.run("leaks", [("gpt-9", "m03")], "--json") == 0
         assert "no name is known" in told(capsys)["pairs"][0]["why"]
         assert world.verdicts() == ["cannot tell"]
+
+
+def test_models_without_answers_still_tell_who_is_of_whom(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pupil of the candidate's maker is no stranger, and a base is its maker's, if those models answered or not."""
+    world.add(["m03"], CLAIM, range(6))
+    world.known = (*world.known, "teachers")
+    world.origins = [(*o, "gpt-8" if o[0] == "m04" else "") for o in world.origins] + [("gpt-8", "OpenAI", "", "")]
+    assert world.run("leaks", [("gpt-9", "m03")], "--json") == 1
+    assert told(capsys)["pairs"][0]["n_null"] == MAKERS - 2
+    world.origins[-1] = ("gpt-8", "OpenAI", "base of m03", "")
+    assert world.run("leaks", [("gpt-9", "m03")]) == 0
+    assert world.verdicts() == ["cannot tell"]
 
 
 def test_a_small_population_is_said_to_be_too_small(world: World, capsys: pytest.CaptureFixture[str]) -> None:

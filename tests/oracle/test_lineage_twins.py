@@ -13,6 +13,7 @@ import pytest
 from gauger.lineage import habits, likeness
 from gauger.lineage.answers import Answers, chosen, in_common, likeness_of_length, usable
 from gauger.lineage.centring import score
+from gauger.lineage.words import packed as packed_texts
 from gauger.lineage.words import tokenize
 from gauger.stats import FloatArray
 
@@ -122,6 +123,35 @@ def style(given: Rows, models: int, part: Callable[[str], list[str]], longest: i
     made = np.corrcoef((used - used.mean(axis=0)) * np.sqrt(weight))
     np.fill_diagonal(made, np.nan)
     return made
+
+
+def split(text: str) -> list[tuple[str, bool]]:
+    """The words and signs of a text, and which are words: character by character."""
+    made: list[tuple[str, bool]] = []
+    joins = False
+    for character in text:
+        code = ord(character)
+        alone = 0x0E00 <= code <= 0x109F or 0x1780 <= code <= 0x17FF or 0x3000 <= code <= 0xDFFF
+        word = alone or (character.isalnum() if code < 0x80 else not 0x80 <= code <= 0xBF and code < 0x10000)
+        word &= not 0x2000 <= code <= 0x2FFF
+        if word and not alone and joins:
+            made[-1] = (made[-1][0] + character, True)
+        elif character != " ":
+            made.append((character, word))
+        joins = word and not alone
+    return made
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_words_and_signs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    spans = [(0x20, 0x7F), (0xA1, 0x250), (0x400, 0x500), (0x900, 0xDFF), (0xDF0, 0x1110), (0x1760, 0x1830)]
+    spans += [(0x2000, 0x2100), (0x2FF0, 0x3100), (0xD7F0, 0xD7FF), (0xE000, 0xE010), (0xFF00, 0x10010)]
+    text = "".join(chr(rng.integers(*spans[rng.integers(len(spans))])) for _ in range(300))
+    made, pieces = tokenize(*packed_texts([text])), split(text)
+    one_by_one = tokenize(*packed_texts([piece for piece, _ in pieces]))
+    assert made.word.tolist() == [word for _, word in pieces]
+    np.testing.assert_array_equal(made.hashes, one_by_one.hashes)
 
 
 @pytest.mark.parametrize("seed", range(5))

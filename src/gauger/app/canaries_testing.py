@@ -110,7 +110,8 @@ def run(test: Prepared, ask: Ask, trial: Trial | None, out: Path, say: Callable[
             answers = answers_to(test.plan.mode, test.each, at, row, ask, journal)
             said += answers
             if trial is not None:
-                trial.add(at, scored(test.plan.mode, test.plan.score, row, answers))
+                found = scored(test.plan.mode, test.plan.score, row, answers)
+                trial.add(at, found.scores, unread=found.unread, cut=found.cut)
             if (at + 1) % 25 == 0 or at + 1 == len(test.rows):
                 say(f"{at + 1:,} of {len(test.rows):,} canaries asked")
     if trial is None:

@@ -70,9 +70,11 @@ def asking(wish: Wish, rows: Sequence[Shown], pace: Pace) -> Iterator[tuple[Ask,
             yield found
     elif wish.way.endpoint is not None:
         with connect(wish.way, by_endpoint(wish.way, _question(wish, rows[0])), pace) as client:
-            yield _reading(
-                wish, rows, lambda prompt, text: client.read(_filled(wish.template, prompt), text), _url(wish)
-            )
+
+            def read(prompt: Prompt, text: str) -> Predicted:
+                return client.read(_filled(wish.template, prompt), text, wish.longest)
+
+            yield _reading(wish, rows, read, _url(wish))
     else:
         local = LocalSuspect(wish.way.weights or "")
         where = {"weights": local.weights_digest, "plain": wish.way.plain}
@@ -89,7 +91,9 @@ def _writing(wish: Wish, rows: Sequence[Shown], pace: Pace) -> Iterator[tuple[As
 
 
 def _reading(wish: Wish, rows: Sequence[Shown], suspect: Read, where: Settings) -> tuple[Ask, Settings]:
-    models, told = [suspect], {"by": "likelihood", "longest": wish.longest, "reference": "", **where}
+    # ``scored`` keeps out journals that do not tell where tokens begin.
+    told = {"by": "likelihood", "scored": "what all models read", "longest": wish.longest, "reference": "", **where}
+    models = [suspect]
     if wish.reference is not None:
         reference = LocalSuspect(wish.reference)
         models.append(_reader(reference, wish))
@@ -108,8 +112,8 @@ def _reading(wish: Wish, rows: Sequence[Shown], suspect: Read, where: Settings) 
 
 def _reader(model: LocalSuspect, wish: Wish) -> Read:
     def read(prompt: Prompt, text: str) -> Predicted:
-        found = model.log_probabilities(prompt, text, wish.longest, plain=wish.way.plain)
-        return Predicted.of(np.arange(len(found), dtype=np.uint32)[:, None], found[:, None])
+        places, log_p = model.log_probabilities(prompt, text, wish.longest, plain=wish.way.plain)
+        return Predicted.of(places.astype(np.uint32)[:, None], log_p[:, None])
 
     return read
 

@@ -11,18 +11,17 @@ import msgspec
 import numpy as np
 
 from gauger.app.ghosts_asking import Ask, Settings, Wish, asking
-from gauger.app.lineage_reaching import log_p_of, text_of
+from gauger.app.lineage_reaching import text_of
 from gauger.edge.answers import Journal
 from gauger.edge.lineage.ghost_files import Shown, read_openings, read_seal, read_twins
-from gauger.edge.suspects import Answer
+from gauger.edge.suspects import Answer, Predicted
 from gauger.edge.suspects.pace import Pace
 from gauger.errors import ConfigError, InputError, VerifyError
 from gauger.lineage.ghost_choice import REPUBLISHED, dropped, folded
-from gauger.lineage.ghost_scores import LIKELIHOODS, likeness, words_of
+from gauger.lineage.ghost_scores import Reading, Scored, by_likelihood, likeness, words_of
 from gauger.lineage.ghost_seal import Seal, verify_opening
 from gauger.lineage.ghost_trial import TEXT_SCORE, Plan, Trial, Verdict
 from gauger.model import canonical_json, digest
-from gauger.stats import FloatArray
 
 ANSWERS = "answers.jsonl"
 SCORES = {True: "per-root", False: "per-token"}  # with a reference, and without
@@ -106,8 +105,9 @@ def run(test: Prepared, ask: Ask, trial: Trial | None, out: Path, say: Callable[
             answers = answers_to(test.plan.mode, test.each, at, row, ask, journal)
             said += answers
             if trial is not None:
-                scores = scored(test.plan.mode, test.plan.score, row, answers)
-                trial.add(scores, silent=test.plan.mode == "text" and _silent(answers, seen))
+                found = scored(test.plan.mode, test.plan.score, row, answers)
+                silent = test.plan.mode == "text" and _silent(answers, seen)
+                trial.add(found.scores, silent=silent, unread=found.unread, cut=found.cut)
             if (at + 1) % 25 == 0 or at + 1 == len(test.rows):
                 say(f"{at + 1:,} of {len(test.rows):,} exchanges asked")
     if trial is None:
@@ -115,14 +115,13 @@ def run(test: Prepared, ask: Ask, trial: Trial | None, out: Path, say: Callable[
     return trial.verdict([test.plan.seal, digest([msgspec.to_builtins(answer) for answer in said])])
 
 
-def scored(mode: str, score: str, row: Shown, answers: Sequence[Answer]) -> FloatArray:
-    """The exchange's scores, float64[k + 1]."""
+def scored(mode: str, score: str, row: Shown, answers: Sequence[Answer]) -> Scored:
+    """The exchange's scores."""
     if mode == "text":
         said = words_of([text_of(answer, at) for at, answer in enumerate(answers)])
-        return likeness([words for words in said if words], words_of(row.answers))
-    read = [log_p_of(answer, at) for at, answer in enumerate(answers)]
-    mine, others = read[: len(row.answers)], read[len(row.answers) :] or [np.empty(0)] * len(row.answers)
-    return np.array([LIKELIHOODS[score](m, o) for m, o in zip(mine, others, strict=True)])
+        return Scored(likeness([words for words in said if words], words_of(row.answers)))
+    read, count = [_reading(answer, at) for at, answer in enumerate(answers)], len(row.answers)
+    return by_likelihood(score, row.answers, [read[column::count] for column in range(count)])
 
 
 def answers_to(mode: str, each: int, at: int, row: Shown, ask: Ask, journal: Journal) -> list[Answer]:
@@ -133,6 +132,13 @@ def answers_to(mode: str, each: int, at: int, row: Shown, ask: Ask, journal: Jou
             twin = k if mode == "text" else _first_equal(row.answers, k)
             journal.append(first + k, journal.answers[first + twin] if twin < k else ask(first + k))
     return [journal.answers[first + k] for k in range(each)]
+
+
+def _reading(answer: Answer, index: int) -> Reading:
+    if not isinstance(answer, Predicted):
+        raise ConfigError(f"answer {index + 1:,} is text, and the plan is for log-probabilities")
+    places, log_p = answer.arrays()
+    return places[:, 0].astype(np.int64), log_p[:, 0]
 
 
 def _first_equal(answers: Sequence[str], k: int) -> int:

@@ -100,15 +100,15 @@ def judge(
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha must lie between 0 and 1, not {alpha}")
     code = {name: k for k, name in enumerate(compared.models)}
-    table = {o.name: o for o in origins}
+    everybody = population.everybody(compared.models, origins)
+    names = {o.name for o in everybody}
     for name in dict.fromkeys(n for pair in pairs for n in pair):
-        if name not in code and name not in table:
+        if name not in names:
             raise InputError(f"the pairs name {name!r}, which neither the responses nor the population have")
-    known = [table.get(name, Origin(name=name)) for name in compared.models]
     reasons = [_reason(compared, code, pair) for pair in pairs]
     able = [k for k, reason in enumerate(reasons) if not reason]
     places = [(code[pairs[k][0]], code[pairs[k][1]]) for k in able]
-    p, n_null, last, going_on = _calibrated(compared, places, known, _listed(code, impossible))
+    p, n_null, last, going_on = _calibrated(compared, places, everybody, _listed(code, impossible))
     every: list[list[float | None]] = [[None] * len(pairs) for _ in compared.looks]
     units = [0] * len(pairs)
     for at, k in enumerate(able):
@@ -130,11 +130,12 @@ def judge(
 
 
 def _calibrated(
-    compared: Compared, places: Sequence[tuple[int, int]], known: Sequence[Origin], listed: BoolArray
+    compared: Compared, places: Sequence[tuple[int, int]], everybody: Sequence[Origin], listed: BoolArray
 ) -> tuple[FloatArray, IntArray, IntArray, BoolArray]:
     """p-values float64[pairs, looks], null units, the look at which each pair is given up or that it has come to,
     int64[pairs], and whether it is to go on, bool[pairs]."""
-    kin = population.related(known)
+    size = len(compared.models)
+    kin, known = population.related(everybody)[:size, :size], everybody[:size]
     whole = np.array([o.known for o in known])
     if compared.leaks is not None:
         p, n = leaks.p_values(places, compared.leaks, kin, population.clusters(known), whole, listed)

@@ -16,7 +16,7 @@ from gauger.lineage import centring, habits, likeness, sequential
 from gauger.lineage.answers import Answers
 from gauger.lineage.hosting import bare
 from gauger.lineage.leaks import Leaks
-from gauger.lineage.words import Tokens, tokenize
+from gauger.lineage.words import packed, tokenize
 from gauger.stats import FloatArray, IntArray
 
 LEAST_MODELS = 4
@@ -127,7 +127,7 @@ def sieved(
     """The usable answers of the models that can be judged, bare of what hosts add, and why the others cannot."""
     if prompts < sieve.LEAST_ANSWERS:
         raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
-    said = bare(responses.answers, _tokens(responses.asked))
+    said = bare(responses.answers, tokenize(*packed(responses.asked)))
     everything = said.take(np.flatnonzero(sieve.usable(said)))
     asked = np.isin(responses.models, [name for pair in pairs for name in pair])
     held = sieve.chosen(everything, asked, prompts, rng)
@@ -147,11 +147,7 @@ def sieved(
     fit = ~(few | other)
     if fit.sum() < LEAST_MODELS:
         raise InputError(
-            f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}"
+            f"only {fit.sum()} of the models can be compared, and a population needs at least {LEAST_MODELS}: "
+            f"{few.sum()} have fewer than {least} usable answers, {(other & ~few).sum()} say other words than most"
         )
     return held.take(np.flatnonzero(fit[held.model])), unfit
-
-
-def _tokens(texts: Sequence[str]) -> Tokens:
-    data = [text.encode("utf-8", "replace") for text in texts]
-    return tokenize(np.frombuffer(b"".join(data), np.uint8), np.cumsum([0, *map(len, data)]))

@@ -12,7 +12,7 @@ import numpy as np
 
 from gauger.edge.marking.local_model import Sampling
 from gauger.edge.plans import ByEndpoint, more_fields
-from gauger.edge.suspects import Answer, Predicted
+from gauger.edge.suspects import Answer
 from gauger.edge.suspects.endpoint import Endpoint, key_from_env
 from gauger.edge.suspects.huggingface import LocalSuspect
 from gauger.edge.suspects.pace import Pace
@@ -140,17 +140,6 @@ def text_of(answer: Answer, index: int) -> str:
     if not isinstance(text, str):
         raise ConfigError(f"answer {index + 1:,} is no text")
     return text.replace("\r\n", "\n").strip()
-
-
-def log_p_of(answer: Answer, index: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """An answer's log-probabilities.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(answer, Predicted):
-        raise ConfigError(f"answer {index + 1:,} is text, and the plan is for log-probabilities")
-    return answer.arrays()[1][:, 0]
 
 
 def _placed(ask: Callable[[int], Answer], count: int) -> Callable[[int], Answer]:

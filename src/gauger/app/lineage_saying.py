@@ -17,7 +17,7 @@ from gauger.lineage.claims import Speaker
 from gauger.lineage.identities import identities
 from gauger.lineage.leaks import Leaks
 from gauger.lineage.phrases import Overuse
-from gauger.lineage.population import Origin
+from gauger.lineage.population import Origin, everybody
 from gauger.lineage.words import grams, spelled
 from gauger.stats import IntArray
 
@@ -92,8 +92,7 @@ def compare_leaks(
 
 
 def _leaks(responses: Responses, held: Answers, origins: Sequence[Origin]) -> Leaks:
-    table = {o.name: o for o in origins}
-    who = identities([table.get(name, Origin(name=name)) for name in responses.models])
+    who = identities(everybody(responses.models, origins)).of_first(held.models)
     speaker = Speaker(who)
     answered = np.zeros((len(responses.prompts), held.models), dtype=np.bool_)
     answered[held.prompt, held.model] = True

@@ -112,7 +112,8 @@ class Verdict:
 
     Attributes:
         parties: the largest evidence first. done: canaries asked. informative: those whose answers the suspect told
-            apart. decoys: each decoy's log e, the largest first.
+            apart. unread, cut: canaries and notes as of ``ghost_scores.Scored``. decoys: each decoy's log e, the
+            largest first.
     """
 
     word: Word
@@ -120,6 +121,8 @@ class Verdict:
     parties: tuple[Learnt, ...]
     done: int
     informative: int
+    unread: int
+    cut: int
     decoys: tuple[float, ...]
     why: str
 
@@ -149,7 +152,7 @@ class Trial:
         self._decoys = Stakes(DECOYS, decoys)
         self._scores = dict[int, FloatArray]()
         self._hits, self._bets = Counter[str](), Counter[str]()
-        self.done = self.informative = self._at = 0
+        self.done = self.informative = self.unread = self.cut = self._at = 0
         self.merged = 0.0
 
     @property
@@ -162,13 +165,19 @@ class Trial:
         """The canary that is to be asked next; None when the test is over."""
         return None if self.crossed or self._at == len(self._steps) else self._steps[self._at].canary
 
-    def add(self, canary: int, scores: FloatArray) -> None:
-        """Take the suspect's scores of a canary's notes, float[m], and make all bets that can be made."""
+    def add(self, canary: int, scores: FloatArray, *, unread: bool = False, cut: int = 0) -> None:
+        """Take the suspect's scores of a canary's notes, float[m], and make all bets that can be made.
+
+        Args:
+            unread, cut: as of ``ghost_scores.Scored``.
+        """
         if canary != self.wanted:
             raise ConfigError("that canary is not asked for now")
         row = np.asarray(scores, np.float64)
         self._scores[canary] = row
         self.done += 1
+        self.unread += int(unread)
+        self.cut += cut
         self.informative += int(len(set(row.tolist())) > 1)
         columns = [columns[canary] for columns in self._columns.values()]
         for name, gains in zip(self._columns, _gains(row, columns), strict=True):
@@ -221,6 +230,8 @@ class Trial:
             parties=tuple(rows),
             done=self.done,
             informative=self.informative,
+            unread=self.unread,
+            cut=self.cut,
             decoys=tuple(decoys),
             why=why,
         )

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from gauger.lineage.words import tokenize
-from gauger.stats import FloatArray
+from gauger.stats import FloatArray, IntArray
 
 Words = Sequence[int]
+Reading = tuple[IntArray, FloatArray]
+"""Of an answer, by one model: the characters at which its tokens begin, and their log p; then, with 0, the character
+before which reading ended. Both are empty where the answer was refused."""
 LONGEST_RUN = 4
 SHARPNESS = 16.0  # of a likeness, which lies between 0 and 1: so that the bets' steepness suits it
 
@@ -42,6 +46,47 @@ LIKELIHOODS: Mapping[str, Callable[[FloatArray, FloatArray], float]] = {
     "per-root": per_root,
     "per-token": per_token,
 }
+
+
+class Scored(NamedTuple):
+    """The scores of an exchange's answers, float64[k + 1].
+
+    Attributes:
+        unread: of one answer or more there was nothing to score, so all score the same. cut: how many were scored in
+            part.
+    """
+
+    scores: FloatArray
+    unread: bool = False
+    cut: int = 0
+
+
+def by_likelihood(score: str, answers: Sequence[str], readings: Sequence[Sequence[Reading]]) -> Scored:
+    """By what every model read of each answer.
+
+    Args:
+        score: of ``LIKELIHOODS``. readings: of each answer the suspect's, then the reference's if there is one.
+    """
+    parts = [in_common(answer, models) for answer, models in zip(answers, readings, strict=True)]
+    if not all(len(log_p[0]) for log_p, _ in parts):
+        return Scored(np.zeros(len(answers)), unread=True)
+    scores = [LIKELIHOODS[score](log_p[0], log_p[1] if len(log_p) > 1 else np.empty(0)) for log_p, _ in parts]
+    return Scored(np.array(scores), cut=sum(not whole for _, whole in parts))
+
+
+def in_common(answer: str, readings: Sequence[Reading]) -> tuple[list[FloatArray], bool]:
+    """Each model's log p of the tokens from the first to the last character at which tokens of every model meet.
+
+    Returns:
+        they are empty where no two such characters are; and whether they cover the whole answer.
+    """
+    # Blanks go with what follows them: to some tokenizers they are part of no token.
+    solid = np.cumsum([0, *(not character.isspace() for character in answer)])
+    borders = [solid[np.minimum(places, len(answer))] for places, _ in readings]
+    shared = set[int].intersection(*(set(at.tolist()) for at in borders))
+    first, last = min(shared, default=0), max(shared, default=0)
+    log_p = [values[(first <= at) & (at < last)] for at, (_, values) in zip(borders, readings, strict=True)]
+    return log_p, bool(last - first == solid[-1])
 
 
 def likeness(said: Sequence[Words], answers: Sequence[Words]) -> FloatArray:

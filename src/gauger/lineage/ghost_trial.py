@@ -101,7 +101,7 @@ class Verdict:
 
     Attributes:
         accounts: the largest evidence first. done: exchanges judged. informative: those where the suspect's scores
-            told the answers apart.
+            told the answers apart. unread, cut: exchanges and answers as of ``ghost_scores.Scored``.
     """
 
     word: Word
@@ -109,6 +109,8 @@ class Verdict:
     accounts: tuple[Learnt, ...]
     done: int
     informative: int
+    unread: int
+    cut: int
     why: str
 
 
@@ -123,20 +125,23 @@ class Trial:
         if not len(accounts) == len(released) == plan.budget:
             raise ConfigError("the trial needs an account and a released column for each exchange of the plan")
         self.plan, self._accounts, self._released = plan, accounts, released
-        self.done = self.informative = 0
+        self.done = self.informative = self.unread = self.cut = 0
         self._stakes = Stakes(NULL, accounts)
         self._merged = 0.0
 
-    def add(self, scores: FloatArray, *, silent: bool = False) -> None:
+    def add(self, scores: FloatArray, *, silent: bool = False, unread: bool = False, cut: int = 0) -> None:
         """Bet on the next exchange.
 
         Args:
             scores: float[k + 1]. silent: the suspect said nothing of its own, such as the refusal it always gives.
+            unread, cut: as of ``ghost_scores.Scored``.
         """
         if self.over:
             raise ConfigError("the test is over: its plan has no further exchange")
         self._stakes.add(self._accounts[self.done], bets([scores], self._released[self.done : self.done + 1])[0])
         self.informative += int(not silent and len(set(np.asarray(scores).tolist())) > 1)
+        self.unread += int(unread)
+        self.cut += cut
         self.done += 1
         self._merged = self._stakes.merged
 
@@ -181,6 +186,8 @@ class Trial:
             accounts=tuple(rows),
             done=self.done,
             informative=self.informative,
+            unread=self.unread,
+            cut=self.cut,
             why=why,
         )
 

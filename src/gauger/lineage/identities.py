@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -56,6 +56,11 @@ class Identities:
     of: IntArray
     of_base: BoolArray
     may_be_of_base: BoolArray
+
+    def of_first(self, models: int) -> Identities:
+        """The same names, and whose the first ``models`` models are."""
+        rows = slice(models)
+        return replace(self, of=self.of[rows], of_base=self.of_base[rows], may_be_of_base=self.may_be_of_base[rows])
 
     def pattern(self) -> str:
         """A regular expression for any of the names, with its version; case is to be ignored."""

@@ -43,6 +43,12 @@ def fold(name: str) -> str:
     return "" if folded in UNKNOWN else folded
 
 
+def everybody(models: Sequence[str], origins: Sequence[Origin]) -> list[Origin]:
+    """The models, in order, then those of the table that gave no answers: relations lead through them."""
+    table = {o.name: o for o in origins}
+    return [table.pop(name, Origin(name=name)) for name in models] + list(table.values())
+
+
 def related(origins: Sequence[Origin]) -> BoolArray:
     """Pairs with a common ancestor, or where one's maker made the other or an ancestor of it; teachers are ancestors.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +60,17 @@ class Tokens:
         return Tokens(hashes=self.hashes[place], word=self.word[place], starts=starts)
 
 
+def packed(texts: Sequence[str]) -> tuple[Bytes, IntArray]:
+    """Texts as UTF-8, one after another, and where each begins: int64[texts + 1]."""
+    data = [text.encode("utf-8", "replace") for text in texts]
+    return np.frombuffer(b"".join(data), dtype=np.uint8), np.cumsum([0, *map(len, data)])
+
+
 def tokenize(text: Bytes, offsets: IntArray) -> Tokens:
     """Split UTF-8 texts. text: uint8[n]; offsets: int64[texts + 1].
 
-    A word is a run of letters and digits; A to Z are folded. Of scripts that put no spaces between words (U+3000 to
-    U+DFFF) each character is one. A sign is any other character but the space.
+    A word is a run of letters and digits; A to Z are folded. Of scripts that put no spaces between words (U+0E00 to
+    U+109F, U+1780 to U+17FF, U+3000 to U+DFFF) each character is one. A sign is any other character but the space.
     """
     text = text.view()
     text.flags.writeable = False  # the kernel is compiled anew for what can be written to
@@ -79,9 +86,9 @@ def spelled(text: bytes, first: int, words: int) -> str:
     """Some words of a text, from the ``first`` on, with single spaces between: what hashes stand for, to be shown."""
     found, at = list[bytes](), 0
     while at < len(text) and len(found) < first + words:
-        kind, size = _kind.py_func(text[at])
+        kind, size = _kind.py_func(text, at)
         stop = min(at + size, len(text))
-        while kind == 1 and stop < len(text) and _kind.py_func(text[stop])[0] == 1:
+        while kind == 1 and stop < len(text) and _kind.py_func(text, stop)[0] == 1:
             stop += 1
         if kind in (1, 3):
             found.append(text[at:stop])
@@ -122,8 +129,9 @@ def _mixed(h: np.uint64) -> np.uint64:
 
 
 @compiled(inline="always")
-def _kind(byte: int) -> tuple[int, int]:
-    """What begins with this byte: 0 a space, 1 part of a word, 2 a sign, 3 a word of its own; and its length."""
+def _kind(text: Bytes, at: int) -> tuple[int, int]:
+    """What begins here: 0 a space, 1 part of a word, 2 a sign, 3 a word of its own; and its length in bytes."""
+    byte = text[at]
     if byte == 32:
         return 0, 1
     if byte < 128:
@@ -132,7 +140,10 @@ def _kind(byte: int) -> tuple[int, int]:
         return 2, 2 if byte == 0xC2 else 3
     if byte >= 0xF0:  # emoji and the rest beyond U+FFFF
         return 2, 4
-    return (3, 3) if 0xE3 <= byte <= 0xED else (1, 1)
+    whole = byte >= 0xE0 and at + 2 < len(text)
+    code = (byte & 0x0F) << 12 | (text[at + 1] & 0x3F) << 6 | text[at + 2] & 0x3F if whole else 0
+    # Thai, Lao, Tibetan and Burmese; Khmer; Chinese, Japanese, Korean and their neighbours
+    return (3, 3) if 0x0E00 <= code <= 0x109F or 0x1780 <= code <= 0x17FF or 0x3000 <= code <= 0xDFFF else (1, 1)
 
 
 @compiled
@@ -142,9 +153,9 @@ def _split(text: Bytes, offsets: IntArray, starts: IntArray, hashes: Hashes, wor
     for t in range(len(offsets) - 1):
         at, end = offsets[t], offsets[t + 1]
         while at < end:
-            kind, size = _kind(text[at])
+            kind, size = _kind(text, at)
             stop = min(at + size, end)
-            while kind == 1 and stop < end and _kind(text[stop])[0] == 1:
+            while kind == 1 and stop < end and _kind(text, stop)[0] == 1:
                 stop += 1
             if kind != 0:
                 if fill:

@@ -11,7 +11,17 @@ import pytest
 
 from gauger.errors import ConfigError, InputError, VerifyError
 from gauger.lineage import ghost_seal
-from gauger.lineage.ghost_scores import f_score, likeness, per_root, per_token, total, words_of
+from gauger.lineage.ghost_scores import (
+    Reading,
+    by_likelihood,
+    f_score,
+    in_common,
+    likeness,
+    per_root,
+    per_token,
+    total,
+    words_of,
+)
 from gauger.lineage.ghost_seal import ALARM, Opening, Seal, Twins, control, entry, shuffled, verify_opening
 from gauger.lineage.ghost_trial import Plan, Trial, fewest
 from gauger.lineage.ghosts import bets, log_e
@@ -136,6 +146,15 @@ def test_it_stops_at_the_bound_and_names_whose_exchanges() -> None:
         judge.add(knowing(0))
 
 
+def test_what_was_not_read_or_cut_is_counted() -> None:
+    judge = trial(["a"] * 10)
+    judge.add(np.zeros(4), unread=True)
+    judge.add(np.array([0.0, 0, 0, 1]), cut=3)
+    judge.add(np.array([0.0, 0, 0, 1]), cut=1)
+    verdict = judge.verdict([SHA])
+    assert (verdict.done, verdict.informative, verdict.unread, verdict.cut) == (3, 2, 1, 4)
+
+
 def test_one_account_of_very_many_is_found() -> None:
     """The product over all would drown it."""
     rng = np.random.default_rng(7)
@@ -185,6 +204,72 @@ def test_scores_by_likelihood() -> None:
     assert per_root(mine, other) == 1
     assert per_token(mine, other) == 8
     assert [f(np.empty(0), np.empty(0)) for f in (total, per_root, per_token)] == [0, 0, 0]
+
+
+TEXT = "one two three"
+REFUSED: Reading = (np.empty(0, np.int64), np.empty(0))
+
+
+def read(*places: int) -> Reading:
+    """Tokens that begin there, of -1, -2, ... nats; before the last of the places reading ended."""
+    return np.array(places), -np.append(np.arange(1.0, len(places)), 0)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "told"),
+    [
+        (read(0, 4, 8, 13), read(0, 3, 7, 13), ([-1, -2, -3], [-1, -2, -3], True)),  # blanks before or after the words
+        (read(0, 4, 8, 13), read(0, 4, 8), ([-1, -2], [-1, -2], False)),
+        (read(0, 4, 8, 13), read(0, 2, 4, 6, 10), ([-1], [-1, -2], False)),  # "three" is one token to the first
+        (read(4, 8, 13), read(0, 4, 8, 13), ([-1, -2], [-2, -3], False)),  # "one" began before the answer
+        (read(0, 13), read(0, 4, 8, 13), ([-1], [-1, -2, -3], True)),
+        (read(0, 0, 0, 13), read(0, 4, 8, 13), ([-1, -2, -3], [-1, -2, -3], True)),  # a tokenizer that does not tell
+        (read(0, 0, 0), read(0, 4, 8, 13), ([], [], False)),
+        (read(0, 5, 9), read(4, 8, 13), ([], [], False)),
+        (read(0), read(0, 4, 8, 13), ([], [], False)),  # the prompt alone was too long
+        (REFUSED, read(0, 4, 8, 13), ([], [], False)),
+    ],
+)
+def test_models_are_compared_over_the_same_characters(mine: Reading, other: Reading, told: tuple[object, ...]) -> None:
+    log_p, whole = in_common(TEXT, [mine, other])
+    assert (*(values.tolist() for values in log_p), whole) == told
+    log_p, whole = in_common(TEXT, [other, mine])
+    assert (*(values.tolist() for values in log_p[::-1]), whole) == told
+
+
+def test_one_answer_that_was_not_read_leaves_all_even() -> None:
+    """By either model, and whichever answer it is. Else a sum over no tokens would be the highest of all."""
+    full, cut = read(0, 4, 8, 13), read(0, 4, 8)
+    assert by_likelihood("total", [TEXT] * 3, [[full, full], [full, cut], [cut, full]])[1:] == (False, 2)
+    for models in ([REFUSED, full], [full, REFUSED], [read(0), full]):
+        for at in range(3):
+            found = by_likelihood("total", [TEXT] * 3, [models if at == k else [cut, full] for k in range(3)])
+            assert (found.scores.tolist(), *found[1:]) == ([0, 0, 0], True, 0)
+    found = by_likelihood("per-token", [TEXT, TEXT], [[full], [cut]])
+    assert (found.scores.tolist(), *found[1:]) == ([-32, -24], False, 1)
+    assert by_likelihood("total", [TEXT, TEXT], [[full], [REFUSED]]).unread
+
+
+@pytest.mark.parametrize("spoilt", ["refused", "cut"])
+def test_a_few_answers_refused_or_cut_cost_little(spoilt: str) -> None:
+    """A suspect to which what was released is .25 nats a token likelier, with a reference."""
+    rng, gains = np.random.default_rng(0), {True: np.zeros(10), False: np.zeros(10)}
+    for _ in range(100):
+        lengths, released, readings = rng.integers(100, 600, size=4), int(rng.integers(4)), []
+        for column, n in enumerate(lengths):
+            other, places = -rng.gamma(2, 1, size=n), 4 * np.arange(n + 1)
+            mine = other + rng.normal(0, 0.3, n) + 0.25 * (column == released)
+            readings.append([(places, np.append(values, 0)) for values in (mine, other)])
+        texts = ["w123" * int(n) for n in lengths]
+        whole = by_likelihood("per-root", texts, readings)
+        if spoilt == "cut":
+            for models in readings:
+                models[1] = tuple(values[:301] for values in models[1])
+        elif rng.random() < 0.05:
+            readings[rng.integers(4)][0] = REFUSED
+        for ours, scores in ((False, whole.scores), (True, by_likelihood("per-root", texts, readings).scores)):
+            gains[ours] += bets([scores], [released])[0]
+    assert log_e(gains[True]) > 0.85 * log_e(gains[False]) > 100
 
 
 def test_likeness_counts_what_only_few_of_the_answers_say() -> None:

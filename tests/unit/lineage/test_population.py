@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gauger.lineage.population import UNKNOWN, Origin, clusters, of_one_base, related
+from gauger.lineage.population import UNKNOWN, Origin, clusters, everybody, of_one_base, related
 
 
 def test_related_by_maker_parent_teacher_and_theirs() -> None:
@@ -29,6 +29,20 @@ def test_related_by_maker_parent_teacher_and_theirs() -> None:
     expected = {frozenset((a, b)) for a in line for b in line if a != b}
     # "other" is by the maker of "chat", of which all of that line were made.
     assert pairs == expected | {frozenset((n, "other")) for n in line} | {frozenset(("taught", "taught-too"))}
+
+
+def test_relations_lead_through_models_that_gave_no_answers() -> None:
+    table = [
+        Origin(name="gone", maker="A"),
+        Origin(name="tuned", maker="B", parent="gone"),
+        Origin(name="student", maker="C", teachers=("gone",)),
+        Origin(name="of the maker", maker="A"),
+    ]
+    answered = ("of the maker", "student", "nobody knows it", "tuned")
+    made = everybody(answered, table)
+    assert [o.name for o in made] == [*answered, "gone"]
+    pairs = {(int(i), int(j)) for i, j in np.argwhere(np.triu(related(made)[:4, :4], 1))}
+    assert pairs == {(0, 1), (0, 3), (1, 3)}
 
 
 def test_a_base_is_no_relation() -> None:

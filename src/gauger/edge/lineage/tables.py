@@ -79,10 +79,12 @@ def _rows(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            head = reader.fieldnames or []
+            reader.fieldnames = head = [name.strip() for name in reader.fieldnames or []]
             at = {k: next((n for n in names if n in head), "") for k, names in {**optional, **needed}.items()}
             if missing := [needed[k][0] for k in needed if not at[k]]:
                 raise InputError(f"no column {', '.join(missing)} in the first line", source=str(path))
+            if twice := [name for name in at.values() if head.count(name) > 1]:
+                raise InputError(f"more than one column {', '.join(twice)} in the first line", source=str(path))
             for row in reader:
                 if None in row or None in row.values():
                     raise InputError(f"does not have {len(head)} cells", source=str(path), line=reader.line_num)

@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gauger.edge.formats.values import LineError, load
 from gauger.edge.plans import ByEndpoint
@@ -61,7 +62,9 @@ class Endpoint:
         self._settings, self._pace, self._rng = settings, pace, rng
         self._timeout_s, self._skip_refused, self._failure = timeout_s, skip_refused, httpx.HTTPError
         headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {key}"} if key else {})}
-        self._client = httpx.Client(headers=headers, timeout=timeout_s, follow_redirects=False)
+        self._client = httpx.Client(
+            headers=headers, timeout=timeout_s, follow_redirects=False, trust_env=not _in_the_clear_here(settings.url)
+        )
 
     def ask(self, prompt: Prompt, settings: ByEndpoint | None = None) -> Answer:
         """Its answer; ``settings`` of one request stand in for those that it was made with, but for the address.
@@ -72,19 +75,26 @@ class Endpoint:
         data = self._answered("/chat/completions", _body(settings or self._settings, prompt))
         return Text("", "refused") if data is None else _said(data)
 
-    def read(self, before: str, text: str) -> Predicted:
+    def read(self, before: str, text: str, longest: int) -> Predicted:
         """How likely it finds each token of a text after another one: POST /completions that echoes its prompt.
 
+        Args:
+            longest: how many tokens count, of both.
+
         Returns:
-            log-probabilities in nats as the weights of one candidate at each place; the ids are only counted.
+            one candidate at each place: its id is the character of the text at which a token begins, its weight the
+            token's log-probability in nats; the last are the character before which reading ended, and 0. No places if
+            it was refused.
 
         Raises:
             ExchangeError: as ``ask``, or an endpoint that tells none.
         """
         body = _given(self._settings, prompt=before + text, max_tokens=0, echo=True, logprobs=1)
         data = self._answered("/completions", body)
-        found = np.empty(0) if data is None else _log_probabilities(data, len(before), len(before) + len(text))
-        return Predicted.of(np.arange(len(found), dtype=np.uint32)[:, None], found[:, None])
+        if data is None:
+            return Predicted.of(np.empty((0, 1), np.uint32), np.empty((0, 1)))
+        places, log_p = _log_probabilities(data, len(before), len(before) + len(text), longest)
+        return Predicted.of(places[:, None], log_p[:, None])
 
     def _answered(self, path: str, body: dict[str, Any]) -> bytes | None:
         """What came of a 200; None where a refusal is to count as an empty answer."""
@@ -170,6 +180,12 @@ def check_address(url: str, *, with_key: bool = False) -> None:
         raise ConfigError("a key would go over the net in the clear: use an address with https")
 
 
+def _in_the_clear_here(url: str) -> bool:
+    """To this machine without encryption: a proxy of the environment would be handed the key."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in _LOCAL
+
+
 def _body(settings: ByEndpoint, prompt: Prompt) -> dict[str, Any]:
     messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
     return _given(settings, messages=messages, max_tokens=settings.max_tokens)
@@ -209,15 +225,17 @@ def _said(data: bytes) -> Text:
     raise ExchangeError("the endpoint's response is no chat completion: check the address")
 
 
-def _log_probabilities(data: bytes, begin: int, end: int) -> FloatArray:
-    """Of the tokens that begin in [begin, end), in characters of what was echoed: float64[n]."""
+def _log_probabilities(data: bytes, begin: int, end: int, longest: int) -> tuple[NDArray[np.uint32], FloatArray]:
+    """Of the tokens that begin in [begin, end), in characters of what was echoed: where, less ``begin``, and log p."""
     try:
         (choice, *_) = load(data)["choices"]
         told = choice["logprobs"]
-        pairs = zip(told["text_offset"], told["token_logprobs"], strict=True)
-        found = [float(value) for at, value in pairs if begin <= at < end]
-        if found and not np.isnan(found).any() and max(found) <= 1e-3:
-            return np.maximum(found, LEAST_LOG_P)
+        pairs = list(zip(told["text_offset"], told["token_logprobs"], strict=True))
+        ended = min(max(begin, pairs[longest][0]), end) if len(pairs) > longest else end
+        found = [(at, float(value)) for at, value in pairs[:longest] if begin <= at < end]
+        places, log_p = np.array([*found, (ended, 0.0)]).T
+        if (found or len(pairs) > longest) and (log_p <= 1e-3).all():
+            return (places - begin).astype(np.uint32), np.maximum(log_p, LEAST_LOG_P)
     except (LineError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise ExchangeError(

@@ -86,22 +86,35 @@ class LocalSuspect(LocalModel):
         logits = logits if some else logits[at]
         return [torch.softmax(part.double(), -1).numpy() for part in logits.split(_PLACES)]
 
-    def log_probabilities(self, prompt: Prompt, text: str, longest: int, *, plain: bool = False) -> FloatArray:
-        """Of each token of a text as its answer to a prompt, in nats: float64[n].
+    def log_probabilities(
+        self, prompt: Prompt, text: str, longest: int, *, plain: bool = False
+    ) -> tuple[IntArray, FloatArray]:
+        """Of a text as its answer to a prompt: the characters at which its tokens begin, and their log p in nats.
 
         Args:
             longest: how many tokens are read of prompt and text, where the model has so many positions. plain: without
                 a chat template.
+
+        Returns:
+            int64[n + 1], float64[n + 1]: the last are the character before which reading ended, and 0.
         """
-        asked, said = self._asked(prompt, plain), self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        asked, (said, begins) = self._asked(prompt, plain), self._pieces(text)
         config = self._model.config.get_text_config()
         tokens = [*asked, *said][: min(longest, getattr(config, "max_position_embeddings", longest))]
         places = np.arange(len(asked), len(tokens))
+        characters = np.array([*begins, len(text)])[: len(places) + 1]
         if not len(places):
-            return np.empty(0)
+            return characters, np.zeros(1)
         p = np.concatenate(self.probabilities(tokens, places))[np.arange(len(places)), tokens[len(asked) :]]
         with np.errstate(divide="ignore"):
-            return np.maximum(np.log(p), LEAST_LOG_P)
+            return characters, np.append(np.maximum(np.log(p), LEAST_LOG_P), 0)
+
+    def _pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """A text's tokens, and where each begins; at 0 if the tokenizer does not tell."""
+        told = self._tokenizer.is_fast
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=told)
+        begins = [begin for begin, _ in found["offset_mapping"]] if told else [0] * len(found["input_ids"])
+        return list(found["input_ids"]), begins
 
     def _asked(self, prompt: Prompt, plain: bool) -> list[int]:
         if plain or not self._tokenizer.chat_template:

@@ -16,7 +16,7 @@ from gauger.errors import InputError
 TEXT = ["a b", "c — d", None, "A b.", "x"]
 
 
-def read(path: Path, prompt: Any, model: Any, output: Any, **more: Any) -> Responses:
+def read(path: Path, prompt: Any, model: Any, output: Any, /, **more: Any) -> Responses:
     pq.write_table(pa.table({"prompt_id": prompt, "model": model, "output": output, **more}), path / "r.parquet")
     return read_responses(path / "r.parquet")
 
@@ -47,11 +47,48 @@ def test_rows_of_one_prompt_stand_together(tmp_path: Path) -> None:
 
 
 def test_files_of_another_shape(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"prompt_id": [1], "model": ["m"]}), tmp_path / "r.parquet")
-    with pytest.raises(InputError, match="columns prompt_id, model, output"):
-        read_responses(tmp_path / "r.parquet")
-    for prompt, output in (([[1]], ["x"]), ([1], [["x"]])):
-        with pytest.raises(InputError, match="columns prompt_id, model, output"):
+    path = tmp_path / "r.parquet"
+    for table, said in (
+        (pa.table({"prompt_id": [1], "model": ["m"]}), "no column output"),
+        (pa.table([[1], ["m"], ["x"], ["x"]], names=["prompt_id", "model", "output", "output"]), "than one column out"),
+    ):
+        pq.write_table(table, path)
+        with pytest.raises(InputError, match=said):
+            read_responses(path)
+    path.write_bytes(b"no Parquet")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_responses(path)
+    for prompt, output, said in (
+        ([[1]], ["x"], "column prompt_id is no text but list"),
+        ([1], [["x"]], "column output is no text but list"),
+    ):
+        with pytest.raises(InputError, match=said):
             read(tmp_path, prompt, ["m"], output)
     with pytest.raises(InputError, match=r"parquet:2: no prompt_id"):
         read(tmp_path, [1, None], ["m", "m"], ["x", "y"])
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string()], ids=str)
+def test_a_text_that_is_no_text_is_named(tmp_path: Path, kind: pa.DataType) -> None:
+    output = pa.array([b"x", None, b"caf\xe9"], pa.binary()).view(kind)
+    with pytest.raises(InputError, match=r"parquet:3: output is no UTF-8"):
+        read(tmp_path, [1, 2, 3], ["m"] * 3, output)
+
+
+def test_prompts_of_another_type_are_not_heeded(tmp_path: Path) -> None:
+    made = read(tmp_path, [1, 2], ["m", "m"], ["x", "y"], prompt=[[{"role": "user"}]] * 2)
+    assert made.asked == ("", "")
+    assert "the column prompt is no text but list" in made.notes[0]
+    made = read(tmp_path, [1, 2], ["m", "m"], ["x", "y"], prompt=["Why?\r\n", None])
+    assert (made.asked, made.notes) == (("Why?\n", ""), ())
+
+
+def test_blanks_around_a_models_name_are_none_of_it(tmp_path: Path) -> None:
+    made = read(tmp_path, [1, 2, 1], ["m ", "m", "\tn"], ["x", "y", "z"])
+    assert made.models == ("m", "n")
+
+
+def test_what_is_compared_and_shown_is_free_of_escapes(tmp_path: Path) -> None:
+    made = read(tmp_path, [1, 1, 2, 2], ["m", "n"] * 2, ['\\"a\\"\\nb', "c\r\nd", "e\\nf", "g"])
+    assert [made.output(k) for k in range(4)] == ['"a"\nb', "c\nd", "e\nf", "g"]
+    assert np.diff(made.answers.tokens.starts).tolist() == [5, 3, 3, 1]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gauger.edge.lineage.tables import read_population
+import pytest
+
+from gauger.edge.lineage.tables import read_pairs, read_population
+from gauger.errors import InputError
 
 
 def test_words_are_read_whatever_their_case(tmp_path: Path) -> None:
@@ -24,3 +27,12 @@ def test_words_are_read_whatever_their_case(tmp_path: Path) -> None:
     assert [name for name, origin in found.items() if origin.known] == ["whole", "blank"]
     assert (found["nobody"].maker, found["nobody"].base, found["nan"].maker) == ("", "", "")
     assert (found["whole"].maker, found["whole"].base) == ("A", "b")
+
+
+def test_names_of_columns(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("candidate, suspect \nm, n\n")
+    assert read_pairs(path) == [("m", "n")]
+    path.write_text("candidate,suspect,suspect\nm,n,o\n")
+    with pytest.raises(InputError, match="more than one column suspect"):
+        read_pairs(path)

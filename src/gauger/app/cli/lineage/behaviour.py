@@ -75,7 +75,7 @@ def behaviour(
     wanted, origins = read_pairs(pairs), read_population(population)
     younger = [] if impossible is None else read_pairs(impossible)
     read = read_responses(responses)
-    _tell(read.repeats, len({o.name for o in origins} - set(read.models)))
+    _tell(read, len({o.name for o in origins} - set(read.models)))
     compared = _compared(statistic, sequential, read, prompts, np.random.default_rng(seed), wanted, origins)
     digests = [_digest(path) for path in (responses, pairs, population, impossible) if path is not None]
     rows = judge(compared, wanted, origins, alpha=alpha, inputs=digests, per_pair=per_pair, impossible=younger)
@@ -103,9 +103,11 @@ def _compared(
     return (compare_in_turn if sequential else compare)(read, prompts, rng, pairs)
 
 
-def _tell(repeats: int, silent: int) -> None:
-    if repeats:
-        say(f"{repeats:,} rows say again what another row says, and count once")
+def _tell(read: Responses, silent: int) -> None:
+    if read.repeats:
+        say(f"{read.repeats:,} rows say again what another row says, and count once")
+    for note in read.notes:
+        say(note)
     if silent:
         say(f"models of the population without answers, left out: {silent:,}")
 

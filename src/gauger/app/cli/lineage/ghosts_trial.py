@@ -172,6 +172,8 @@ def _document(plan: Plan, verdict: Verdict, command: str) -> dict[str, object]:
         "verdict": verdict.word,
         "exchanges": verdict.done,
         "informative": verdict.informative,
+        "unread": verdict.unread,
+        "cut": verdict.cut,
         "evidence": to_plain(verdict.evidence),
         "accounts": [to_plain(row) for row in verdict.accounts],
     }
@@ -187,6 +189,8 @@ def _table(plan: Plan, verdict: Verdict) -> Table:
         "kind": e.kind,
         "scored by": f"{plan.mode}, {plan.score}" + (f", {plan.samples} answers each" if plan.samples else ""),
         "exchanges": f"{verdict.done:,} of at most {plan.budget:,}; {verdict.informative:,} told the answers apart",
+        "unread": f"answers of {verdict.unread:,} exchanges, which count for nothing" if verdict.unread else "",
+        "cut": f"{verdict.cut:,} answers, which are scored in part" if verdict.cut else "",
         "log10 e": f"{log10(e.log_e)}, of {log10(-math.log(plan.alpha))} needed",
         "rests on": e.why,
         "means": MEANS[verdict.word],
