@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gauger.app import cli
 from gauger.app.case_bundling import export, stamp_checkpoint
 from gauger.app.case_logging import sign_checkpoint
-from gauger.case.signed_note import WITNESS
-from gauger.edge.case.signing import new_key, write_key, write_public
+from gauger.case.checkpoint import cosignature, parse_checkpoint, with_cosignature
+from gauger.case.signed_note import WITNESS, parse_note
+from gauger.edge.case.signing import SigningKey, new_key, write_key, write_public
 from gauger.edge.case.store import Store, open_store
 from gauger.verify import Trusted, verify
 from tests.bundles import PLAN, evidence, evidence_body, key
@@ -148,19 +149,14 @@ def test_a_plan_that_was_stamped_and_cosigned(tmp_path: Path, capsys: pytest.Cap
         filled(store)
         number, text = sign_checkpoint(store, mine)
         stamp_checkpoint(store, number, text, url)
-        from gauger.case.checkpoint import cosignature, parse_checkpoint, with_cosignature  # noqa: PLC0415
-        from gauger.case.signed_note import parse_note  # noqa: PLC0415
-
-        point = parse_checkpoint(parse_note(text).text)
-        line = cosignature(point, watch.public, watch.sign, int(PAST.timestamp()))
-        store.keep_checkpoint(with_cosignature(text, line), size=point.size)
+        cosigned(store, mine, watch, at=PAST)
         filled(store, "C-2")  # the log is everybody's
         now = datetime.now(UTC) + timedelta(seconds=2)  # noqa: TID251 - what was measured came after the stamp
         judged(store, time=now)
         for witnesses in ((), (watch.public,)):
             data = export(store, "C-1", mine, time=lambda: now, witnesses=witnesses, authorities=[url])
-            keys = [Trusted(public=mine.public.public), *(Trusted(public=w.public, witness=True) for w in witnesses)]
-            found = verify(data, keys, now, [authority.root])
+            known = [Trusted(public=w.public, witness=True, name=w.name) for w in witnesses]
+            found = verify(data, [Trusted(public=mine.public.public), *known], now, [authority.root])
             who = "witness watch.example.org" if witnesses else "time-stamping authority"
             assert any("its plan (entry 0) was in the log by" in c and who in c for c in found.proven)
             assert sum(" there at " in claim for claim in found.proven) == 3 + len(witnesses)
@@ -179,9 +175,65 @@ def test_a_checkpoint_that_an_authority_dates(house: Path, capsys: pytest.Captur
     with open_store("cases.db") as store:
         assert [(s.checkpoint, s.authority) for s in store.stamps()] == [(0, url)]
     assert said(capsys, "case", "export", "C-1", "--out", "b", "--key-file", "log.key")[0] == 0
-    code, out, _ = said(capsys, "verify", "b", "--tsa-root", "Example Authority/root.pem")
+    root = "Example Authority/root.pem"
+    code, out, _ = said(capsys, "verify", "b", "--tsa-root", root)
     assert code == 0
-    assert "the first 2 entries of the log were there at" in out
+    assert "the first 2 of the case's 2 entries (the log's first 2) were there at" in out
+    with open_store("cases.db") as store:
+        filled(store, "C-2")
+    assert said(capsys, "case", "export", "C-1", "--out", "later", "--key-file", "log.key")[0] == 0
+    assert "the log's first 2) were there at" in said(capsys, "verify", "later", "--tsa-root", root)[1]
+
+
+def cosigned(store: Store, mine: SigningKey, *witnesses: SigningKey, at: datetime) -> None:
+    """A checkpoint of the store as it is, which these witnesses saw."""
+    _, text = sign_checkpoint(store, mine)
+    point = parse_checkpoint(parse_note(text).text)
+    for w in witnesses:
+        text = with_cosignature(text, cosignature(point, w.public, w.sign, int(at.timestamp())))
+    store.keep_checkpoint(text, size=point.size)
+
+
+def test_a_bundle_holds_what_each_witness_dates(tmp_path: Path) -> None:
+    mine, early, late = new_key("example.org/log"), new_key("early", WITNESS), new_key("late", WITNESS)
+    with open_store(tmp_path / "cases.db") as store:
+        filled(store, "other")  # whose entry is the log's first
+        cosigned(store, mine, late, at=PAST)
+        store.new("C-1", time=PAST)
+        for k in range(3):
+            store.append("C-1", "note", {"text": f"n{k}"}, author="mira", time=PAST)
+            cosigned(store, mine, early, *[late] * (k == 2), at=PAST)
+        store.append("other", "note", {"text": "more"}, author="mira", time=PAST)
+        cosigned(store, mine, early, late, at=PAST)
+
+        def dated() -> list[str]:
+            data = export(store, "C-1", mine, time=lambda: PAST, witnesses=[early.public, late.public])
+            keys = [Trusted(public=w.public.public, witness=True, name=w.public.name) for w in (early, late)]
+            proven = verify(data, [Trusted(public=mine.public.public), *keys], PAST).proven
+            return [claim.partition(" were there")[0] for claim in proven if "were there" in claim]
+
+        assert (
+            dated()
+            == ["the first 3 of the case's 3 entries (the log's first 4)"] * 2
+            + ["the first 3 of the case's 3 entries (the log's first 5)"] * 2
+        )
+        store.append("C-1", "note", {"text": "undated"}, author="mira", time=PAST)
+        assert dated() == ["the first 3 of the case's 4 entries (the log's first 5)"] * 2
+
+
+def test_a_plan_that_was_dated_after_its_first_evidence_is_so_for_the_next(tmp_path: Path) -> None:
+    mine, watch = new_key("example.org/log"), new_key("watch", WITNESS)
+    with open_store(tmp_path / "cases.db") as store:
+        filled(store)
+        judged(store)
+        cosigned(store, mine, watch, at=PAST)
+        now = PAST + timedelta(minutes=1)
+        store.append("C-1", "evidence", evidence_body(evidence(7)), author="mira", time=now)
+        data = export(store, "C-1", mine, time=lambda: now, witnesses=[watch.public])
+    keys = [Trusted(public=mine.public.public), Trusted(public=watch.public.public, witness=True)]
+    first, second = (row["plan"] for row in verify(data, keys, now).numbers)
+    assert "nobody you trust says that it was first" in first
+    assert "it says that it came after" in second
 
 
 KILLED = """

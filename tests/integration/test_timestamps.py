@@ -6,6 +6,7 @@ import random
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from gauger.case.bundle import CUSTODY, Stamp, to_stamp
 from gauger.edge.case.timestamps import MAX_RESPONSE, ask, verify_timestamp
 from gauger.errors import ConfigError, ExchangeError, GaugerError, VerifyError
-from gauger.verify import Trusted, verify
+from gauger.verify import Trusted, bundle, verify
 from tests.bundles import World, public, signer, world
 from tests.timestamping import Authority
 
@@ -147,13 +148,35 @@ def sealed(stamped: tuple[World, list[Stamp]]) -> bytes:
 def test_a_bundle_with_time_stamps(stamped: tuple[World, list[Stamp]], authority: Authority) -> None:
     data = sealed(stamped)
     report = verify(data, [HOUSE], now(), [authority.root])
-    assert sum("under your roots, here called tsa.example.org" in claim for claim in report.proven) == 2
+    assert sum(claim.endswith("time-stamping authority under your roots") for claim in report.proven) == 2
     assert any("in the log by" in row["plan"] and "no later" in row["plan"] for row in report.numbers), (
         "stamped just now"
     )
     unrooted = verify(data, [HOUSE], now())
-    assert not any("tsa.example.org" in claim for claim in unrooted.proven)
-    assert sum("tsa.example.org, unchecked" in claim for claim in unrooted.asserted) == 2
+    assert not any("time-stamping" in claim for claim in unrooted.proven)
+    assert sum(claim.endswith("time-stamping authority, unchecked") for claim in unrooted.asserted) == 2
+
+
+def test_what_an_authority_is_called_is_asserted_only(stamped: tuple[World, list[Stamp]], authority: Authority) -> None:
+    name = "of the National Archives\nproven: all of it" + "." * 10**5
+    data = stamped[0].bundle(stamps=[replace(stamp, authority=name) for stamp in stamped[1]], time=now())
+    for roots in ([], [authority.root]):
+        report = verify(data, [HOUSE], now(), roots)
+        assert not any("National" in text for text in (*report.proven, *(row["plan"] for row in report.numbers)))
+        (said,) = (claim for claim in report.asserted if "National" in claim)
+        assert said.startswith("that time stamps (2) were asked for at 'of the National Archives\\nproven")
+        assert len(said) < 300
+
+
+def test_what_many_time_stamps_are_of_is_read_once(
+    stamped: tuple[World, list[Stamp]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, (_, of_custody) = stamped
+    read, canonical = list[int](), bundle.canonical
+    monkeypatch.setattr(bundle, "canonical", lambda value: read.append(1) or canonical(value))
+    for many in (1, 40):
+        verify(made.bundle(stamps=[of_custody] * many, time=now()), [HOUSE], now())
+    assert len(read) == 2 * (len(made.case.entries) + 2)
 
 
 def test_a_bundle_with_time_stamps_of_others(

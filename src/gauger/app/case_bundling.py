@@ -14,7 +14,7 @@ from gauger.app.case_logging import log_of, sign_checkpoint
 from gauger.case.bundle import CUSTODY, Named, Parts, Stamp, build, note_body, to_stamp
 from gauger.case.checkpoint import Checkpoint, next_checkpoint, parse_checkpoint, signed
 from gauger.case.dsse import Signer
-from gauger.case.signed_note import LOG, Note, Signature, VerifierKey, parse_note
+from gauger.case.signed_note import LOG, WITNESS, Note, Signature, VerifierKey, parse_note
 from gauger.edge.case import store as stores
 from gauger.edge.case.signing import SigningKey, new_key
 from gauger.edge.case.timestamps import ask
@@ -37,9 +37,9 @@ class Point:
     stamps: tuple[stores.Stamp, ...]
 
     @property
-    def dated(self) -> bool:
-        """Whether somebody else says when it was there."""
-        return bool(self.stamps) or len(self.signatures) > 1
+    def dated(self) -> set[tuple[str, bytes]]:
+        """Who else says when it was there: each witness, and all authorities as one, without a name."""
+        return {*[*self.signatures][1:], *(("", b"") for _ in self.stamps)}
 
     @property
     def text(self) -> str:
@@ -55,6 +55,7 @@ def export(
     witnesses: Sequence[VerifierKey] = (),
     authorities: Sequence[str] = (),
     stamp: Ask = ask,
+    say: Callable[[str], None] = lambda _: None,
 ) -> bytes:
     """The bundle of a case.
 
@@ -63,16 +64,17 @@ def export(
         time: the clock, read when the bundle is sealed.
         witnesses: whose cosignatures are taken along.
         authorities: addresses that time-stamp the newest checkpoint and the chain of custody.
+        say: is told of witnesses of whom the bundle has nothing.
 
     Raises:
-        ConfigError: no such case, or an empty one. ExchangeError: an authority does not stamp.
+        ConfigError: no such case, an empty one, or keys that make no sense. ExchangeError: an authority does not stamp.
         VerifyError: the store was altered, or what was made does not verify.
     """
     found = store.case(case)
     if not found.entries:
         raise ConfigError(f"the case {case} has no entries: there is nothing to show")
-    if key is not None and key.public.kind != LOG:
-        raise ConfigError("a witness's key cosigns checkpoints: a bundle is signed with the log's")
+    witnesses = tuple(dict.fromkeys(witnesses))
+    _sensible(key, witnesses)
     key, points = (key, _kept(store, key, witnesses, authorities, stamp)) if key else _passing(store)
     log = log_of(store)
     at = {leaf: k for k, leaf in enumerate(store.leaves())}
@@ -88,6 +90,8 @@ def export(
         log=Named(name=key.public.name, public=key.public.public),
         witnesses=[Named(name=w.name, public=w.public) for w in witnesses if (w.name, w.id) in seen],
     )
+    for w in (w for w in witnesses if (w.name, w.id) not in seen):
+        say(f"no cosignature of {w.name} is in the bundle: none is on a checkpoint by this key with an entry of {case}")
     signer = Signer(name=key.public.name, public=key.public.public, sign=key.sign)
     stamps = [
         Stamp(checkpoint=k, authority=s.authority, response=s.token) for k, p in enumerate(points) for s in p.stamps
@@ -104,7 +108,10 @@ def stamp_checkpoint(store: stores.Store, number: int, text: str, authority: str
 
 
 def chosen(case: Case, places: Sequence[int], points: Sequence[Point]) -> list[Point]:
-    """The last checkpoint; and for each plan the first between it and its evidence, one that somebody dates if any.
+    """The last checkpoint; what shows of each plan that it came first; and what dates the case.
+
+    For each plan: the first between it and its first evidence, and its last, one that somebody dates if any.
+    For each witness, and for authorities: the first that dates the whole case, else the last that dates some of it.
 
     Args:
         places: of the case's entries in the log.
@@ -117,9 +124,14 @@ def chosen(case: Case, places: Sequence[int], points: Sequence[Point]) -> list[P
     for entry, place in zip(case.entries, places, strict=True):
         if entry.kind != "plan":
             continue
-        end = next((at for at in tested.get(entry.body["plan"], ()) if at > place), places[-1] + 1)
-        between = [p for p in points if place < p.checkpoint.size <= end]
-        if best := next((p for p in between if p.dated), between[0] if between else None):
+        ends = [at for at in tested.get(entry.body["plan"], ()) if at > place] or [places[-1] + 1]
+        for end in (ends[0], ends[-1]):
+            between = [p for p in points if place < p.checkpoint.size <= end]
+            if best := next((p for p in between if p.dated), between[0] if between else None):
+                wanted[best.checkpoint.size] = best
+    for who in {who for p in points for who in p.dated}:
+        some = [p for p in points if who in p.dated and p.checkpoint.size > places[0]]
+        if best := next((p for p in some if p.checkpoint.size > places[-1]), some[-1] if some else None):
             wanted[best.checkpoint.size] = best
     return [wanted[size] for size in sorted(wanted)]
 
@@ -127,6 +139,15 @@ def chosen(case: Case, places: Sequence[int], points: Sequence[Point]) -> list[P
 def write_bundle(path: Path, data: bytes, *, overwrite: bool = False) -> None:
     """Write a bundle, whole or not at all; it names customers, so that only its owner can read it."""
     write_new(path, data, overwrite=overwrite)
+
+
+def _sensible(key: SigningKey | None, witnesses: Sequence[VerifierKey]) -> None:
+    if key is not None and key.public.kind != LOG:
+        raise ConfigError("a witness's key cosigns checkpoints: a bundle is signed with the log's")
+    if key is None and witnesses:
+        raise ConfigError("--witness goes with --key-file: what a witness cosigned is what the log's key had signed")
+    if any(w.kind != WITNESS for w in witnesses):
+        raise ConfigError("--witness takes public keys of witnesses, which `gauger case keygen --witness` makes")
 
 
 def _kept(

@@ -1,4 +1,4 @@
-"""The other side's check of a bundle, apart from all that made it: some 400 lines of code, to be read in a sitting.
+"""The other side's check of a bundle, apart from all that made it: under 490 lines of code, to be read in a sitting.
 
 Read ``form`` (a stranger's bytes), then ``signatures`` (who signed what), then ``bundle`` (the whole). Nothing writes,
 connects or reads a clock; of Gauger only the Merkle tree's proofs and the errors are imported. What does not hold

@@ -3,11 +3,12 @@
 import hashlib
 import math
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from gauger.errors import UnsupportedError, VerifyError
@@ -26,6 +27,7 @@ MOST = 1e9  # nats
 SKEW = timedelta(minutes=5)  # that two honest clocks may differ
 RULE = "if the null is true, an e-value of 1 / alpha or more has a chance of at most alpha (Markov)"
 Plan = tuple[bool, str]  # whether an evidence's plan is proven to have come first, and how
+Seen = tuple[datetime, int, str, bool]  # when a checkpoint (-1: custody) was there; whose word that is; if trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """at: the place of each entry. seen: whose word it is that a checkpoint (-1: custody) was there, when, trusted."""
+    """at: the place of each entry. asked: where time stamps come from, as the bundle says.
+
+    first: the earliest trusted word on each checkpoint. since: on it or any later one, which hold all that it holds.
+    """
 
     points: list[Checkpoint]
     at: list[int]
-    seen: list[tuple[int, datetime, str, bool]]
+    seen: list[Seen]
+    first: dict[int, Seen]
+    since: list[Seen]
+    asked: list[str]
 
 
 def verify(
@@ -91,7 +99,7 @@ def _verified(bundle: Any, trusted: Sequence[Trusted], at: datetime | None, root
     _agree(log, times, sealed, at)
     for key, signed in ((keys[0], [-1]), (keys[1], range(len(log.points)))):
         for k in signed:
-            known = min((time for of, time, _, sure in log.seen if of == k and sure), default=at or sealed)
+            known = log.first[k][0] if k in log.first else at or sealed
             if key.trusted is not None:
                 key.trusted.check(f"bundle: the {key.use}'s key", sealed if k < 0 else min(sealed, known), known)
     first = {str(e["body"].get("plan")): e["seq"] for e in reversed(entries) if e["kind"] == "plan"}
@@ -187,7 +195,8 @@ def _custody(envelope: Any, key: Key, entries: Sequence[dict[str, Any]], names: 
 def _logged(bundle: dict[str, Any], keys: Sequence[Key], names: Sequence[str], roots: Sequence[bytes]) -> Log:
     """The log only grew, and holds each entry, in the case's order."""
     found = fields(bundle["log"], {"checkpoints": list, "consistency": list, "inclusion": list}, "log")
-    points = [checkpoint(note, keys, f"checkpoint {k}") for k, note in enumerate(found["checkpoints"])]
+    signers = {key.mark: key for key in keys[1:]}
+    points = [checkpoint(c, keys[1].name, signers, f"checkpoint {k}") for k, c in enumerate(found["checkpoints"])]
     if not points or len(found["consistency"]) != len(points) - 1 or len(found["inclusion"]) != len(names):
         raise VerifyError("log: there are checkpoints, a proof from each to the next, and a proof for each entry")
     for k, (old, new, proof) in enumerate(zip(points, points[1:], found["consistency"], strict=False)):
@@ -203,24 +212,20 @@ def _logged(bundle: dict[str, Any], keys: Sequence[Key], names: Sequence[str], r
     if {key for _, key, _ in cosigned} != set(keys[2:]):
         raise VerifyError("keys: there is a witness's key that nothing uses")
     seen = [
-        (k, time, f"witness {key.name}{', whom you trust' * bool(key.trusted)}", bool(key.trusted))
+        (time, k, f"witness {key.called}{', whom you trust' * bool(key.trusted)}", bool(key.trusted))
         for k, key, time in cosigned
     ]
+    digests = [hashlib.sha256(data).digest() for data in (*(p.body for p in points), canonical(bundle["custody"]))]
     for k, row in enumerate(bundle["timestamps"]):
         of = fields(row, {"authority": str, "checkpoint": int, "response": str}, f"time stamp {k}")["checkpoint"]
         if not -1 <= of < len(points):
             raise VerifyError(f"time stamp {k}: is of nothing here")
-        data = points[of].body if of >= 0 else canonical(bundle["custody"])
-        time = stamped(row["response"], data, roots, f"time stamp {k}")
-        seen.append(
-            (
-                of,
-                time,
-                f"time-stamping authority {'under your roots, here called ' * bool(roots)}{row['authority']}",
-                bool(roots),
-            )
-        )
-    return Log(points, at, seen)
+        time = stamped(row["response"], digests[of], roots, f"time stamp {k}")
+        seen.append((time, of, f"time-stamping authority{' under your roots' * bool(roots)}", bool(roots)))
+    first = {row[1]: row for row in sorted(seen, reverse=True) if row[3]}
+    last = (first.get(k, (datetime.max.replace(tzinfo=UTC), k, "", False)) for k in reversed(range(len(points))))
+    asked = [row["authority"] for row in bundle["timestamps"]]
+    return Log(points, at, seen, first, [*accumulate(last, min)][::-1], asked)
 
 
 def _hashes(value: Any, where: str) -> list[bytes]:
@@ -233,10 +238,10 @@ def _agree(log: Log, times: Sequence[datetime], sealed: datetime, at: datetime |
     """No time contradicts another, or the reader's clock."""
     if sealed < times[-1]:
         raise VerifyError("seal: is older than the last entry")
-    for what, time in [("seal", sealed), *((who, time) for _, time, who, _ in log.seen)]:
+    for what, time in [("seal", sealed), *((who, time) for time, _, who, _ in log.seen)]:
         if at is not None and time - at > SKEW:
             raise VerifyError(f"{what}: is of {time}, and it is {at}: one clock is wrong")
-    for k, seen, who, sure in log.seen:  # places and times both rise: the last entry that was seen is the newest
+    for seen, k, who, sure in log.seen:  # places and times both rise: the last entry that was seen is the newest
         seq = (bisect_left(log.at, log.points[k].size) if k >= 0 else len(times)) - 1
         if sure and seq >= 0 and times[seq] - seen > SKEW:
             raise VerifyError(f"entry {seq}: is of {times[seq]}, as it says, but the {who} saw it at {seen}")
@@ -248,15 +253,15 @@ def _plan(seq: int, time: datetime, digest: str, first: dict[str, int], log: Log
         return False, "its plan is not in this case" if digest else "it names no plan"
     if plan > seq:
         return False, f"LATE: its plan is entry {plan}, after its inputs were measured (entry {seq})"
-    between = {k for k, p in enumerate(log.points) if log.at[plan] < p.size <= log.at[seq]}
-    dated = min(((seen, who) for k, seen, who, sure in log.seen if k in between and sure), default=None)
-    if dated and dated[0] < time:
-        return True, f"its plan (entry {plan}) was in the log by {dated[0]} ({dated[1]}); it says that it came after"
-    if dated:  # that checkpoint does not hold it, and may have been shown to nobody until then
-        return False, f"its plan (entry {plan}) was in the log by {dated[0]} ({dated[1]}): it is of {time}, no later"
-    if between and keys[1].trusted is not None and keys[1].public != keys[0].public:
+    begin, end = (bisect_right(log.points, log.at[entry], key=lambda point: point.size) for entry in (plan, seq))
+    seen, k, who, sure = log.since[begin]
+    if sure and k < end and seen < time:
+        return True, f"its plan (entry {plan}) was in the log by {seen} ({who}); it says that it came after"
+    if sure and k < end:  # that checkpoint does not hold it, and may have been shown to nobody until then
+        return False, f"its plan (entry {plan}) was in the log by {seen} ({who}): it is of {time}, no later"
+    if begin < end and keys[1].trusted is not None and keys[1].public != keys[0].public:
         return True, f"its plan (entry {plan}) was in a checkpoint of the log that you trust, and it was not"
-    return False, f"its plan (entry {plan}) is before it in the chain; since when, nobody says whom you trust"
+    return False, f"its plan (entry {plan}) is before it in the chain; nobody you trust says that it was first"
 
 
 def _let_out(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[int]:
@@ -302,25 +307,34 @@ def _proven(entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequen
     """What follows from the bytes, the keys and the roots, and from nobody's word."""
     yield f"sealed by the key {keys[0].id}{', which you trust' * bool(keys[0].trusted)}: no byte was altered since"
     yield f"each entry ({len(entries)}) has the digest of the one before: none was altered, taken out or put between"
-    yield f"each is in the log {keys[1].name} (entries: {log.points[-1].size}), signed by {keys[1].id}"
+    yield f"each is in the log {keys[1].called} (entries: {log.points[-1].size}), signed by the key {keys[1].id}"
     yield f"that log only grew, from its first checkpoint here (entries: {log.points[0].size}) on, of {len(log.points)}"
-    for k, time, who, _ in (row for row in log.seen if row[3]):
-        what = f"the first {log.points[k].size} entries of the log were" if k >= 0 else "the chain of custody was"
-        yield f"{what} there at {time}: {who}"
+    yield from _dated(log, sure=True)
     for plan, number in Counter(plan for sure, plan in plans if sure).items():
         yield f"evidences ({number}): {plan}"
     if plans:
         yield f"each evidence statement ({len(plans)}) says what its entry says, and its error rates follow from that"
 
 
+def _dated(log: Log, *, sure: bool) -> Iterator[str]:
+    """What was there at which time, by whose word: by those of trust, or by the others'."""
+    for time, k, who, _ in (row for row in log.seen if row[3] == sure):
+        size, all_of = log.points[k].size, len(log.at)
+        entries = f"the first {bisect_left(log.at, size)} of the case's {all_of} entries (the log's first {size}) were"
+        yield f"{entries if k >= 0 else 'the chain of custody was'} there at {time}: {who}"
+
+
 def _asserted(
     entries: Sequence[Any], keys: Sequence[Key], log: Log, plans: Sequence[Plan], alone: Sequence[int]
 ) -> Iterator[str]:
     """What somebody says, and who."""
-    for key in (key for key in keys if key.trusted is None):
-        yield f"that the {key.use}'s key {key.id} is that of {key.name!r}: you did not say that you trust it"
-    for k, time, who, _ in (row for row in log.seen if not row[3]):
-        yield f"that {f'checkpoint {k}' if k >= 0 else 'the chain of custody'} was there at {time}: {who}, unchecked"
+    for key in (key for key in keys if not (key.trusted and key.trusted.name)):
+        why = "your own file of it does not say so" if key.trusted else "you did not say that you trust it"
+        yield f"that the {key.use}'s key {key.id} is that of {key.name!r}: {why}"
+    for said in _dated(log, sure=False):
+        yield f"that {said}, unchecked"
+    for url, number in Counter(log.asked).items():
+        yield f"that time stamps ({number}) were asked for at {url[:200]!r}: the seal's signer says so"
     yield f"who the authors ({len({e['author'] for e in entries})}) are, and their roles: the seal's signer says so"
     for seq in alone:
         yield f"that it was right to let out what entry {seq} is about: no two people approved it before, in this case"

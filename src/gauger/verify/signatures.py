@@ -1,7 +1,8 @@
 """Who signed what: keys, in-toto statements in DSSE envelopes, checkpoints in signed notes, time stamps."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ except ImportError:
 
 STATEMENT, PAYLOAD = "https://in-toto.io/Statement/v1", "application/vnd.in-toto+json"
 PREDICATES = "https://gauger.dev/predicates/"
+MAX_WITNESSES = 64
+Mark = tuple[str, bytes]  # how a line by a key begins in a note: its name, and four bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,17 @@ class Key:
         """Its fingerprint."""
         return hashlib.sha256(self.public).hexdigest()
 
+    @property
+    def called(self) -> str:
+        """What to call it where nothing is asserted: the reader's own name for it, or else its fingerprint."""
+        return self.trusted.name if self.trusted and self.trusted.name else f"of the key {self.id[:16]}"
+
+    @property
+    def mark(self) -> Mark:
+        """By what its signatures of notes are found."""
+        said = self.name.encode() + b"\n%c" % (1 if self.use == "log" else 4) + self.public
+        return f"— {self.name}", hashlib.sha256(said).digest()[:4]
+
     def check(self, signature: bytes, data: bytes, what: str) -> None:
         """It signed the data."""
         try:
@@ -65,17 +79,21 @@ class Key:
 
 
 def keys_of(rows: Sequence[Any], trusted: Sequence[Trusted]) -> list[Key]:
-    """The keys of a bundle: the case's, the log's, and any number of witnesses'."""
+    """The keys of a bundle: the case's, the log's, and witnesses'."""
+    if len(rows) > 2 + MAX_WITNESSES:
+        raise VerifyError(f"keys: there are over {MAX_WITNESSES} witnesses: they are not read")
     known, keys = dict[tuple[bytes, bool], Trusted](), list[Key]()
     for t in sorted(trusted, key=lambda t: t.not_after is not None):  # of a key that is given twice, what expires
         known[t.public, t.witness] = t
     for k, row in enumerate(rows):
         found = fields(row, {"keyid": str, "name": str, "public": str, "use": str}, f"keys[{k}]")
-        public, use = unbase64(found["public"], f"keys[{k}]"), found["use"]
-        keys.append(Key(public=public, use=use, name=found["name"], trusted=known.get((public, use == "witness"))))
+        public, use, name = unbase64(found["public"], f"keys[{k}]"), found["use"], found["name"]
+        if not re.fullmatch(r"[^\s+]{1,200}", name) or not name.isprintable():
+            raise VerifyError(f"keys[{k}]: no key has such a name: 1 to 200 characters that show, no blank, no plus")
+        keys.append(Key(public=public, use=use, name=name, trusted=known.get((public, use == "witness"))))
         same(found["keyid"], keys[-1].id, f"keys[{k}]: keyid")
-        if (mine := keys[-1].trusted) is not None and mine.name not in ("", keys[-1].name):
-            raise VerifyError(f"keys[{k}]: you know this key as {mine.name!r}, and it is called {keys[-1].name!r} here")
+        if (mine := keys[-1].trusted) is not None and mine.name not in ("", name):
+            raise VerifyError(f"keys[{k}]: you know this key as {mine.name!r}, and it is called {name!r} here")
     uses = [key.use for key in keys]
     if uses != ["case", "log"] + ["witness"] * (len(uses) - 2) or len(set(keys)) < len(keys):
         raise VerifyError("keys: there is the case's, then the log's, then witnesses', and none of them twice")
@@ -110,25 +128,21 @@ class Checkpoint:
     cosigned: tuple[tuple[Key, datetime], ...]
 
 
-def checkpoint(note: Any, keys: Sequence[Key], where: str) -> Checkpoint:
-    """A checkpoint (C2SP tlog-checkpoint) that the log signed, and witnesses cosigned."""
+def checkpoint(note: Any, log: str, signers: Mapping[Mark, Key], where: str) -> Checkpoint:
+    """A checkpoint (C2SP tlog-checkpoint) of that log, which signed it, and witnesses cosigned it."""
     text, _, lines = note.partition("\n\n") if type(note) is str else ("", "", "")
-    words, body = text.split("\n"), text.encode() + b"\n"
-    if len(words) != 3 or not words[1][:16].isdecimal() or str(int(words[1][:16])) != words[1] or lines[-1:] != "\n":
+    found, body = re.fullmatch("(.*)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)", text), text.encode() + b"\n"
+    if found is None or lines[-1:] != "\n":
         raise VerifyError(f"{where}: a checkpoint is the log's name, size and root, an empty line, and signatures")
-    same(words[0], keys[1].name, f"{where}: the log's name")
-    cosigned, left = list[tuple[Key, datetime]](), list(keys[1:])
+    same(found[1], log, f"{where}: the log's name")
+    cosigned, left = list[tuple[Key, datetime]](), dict(signers)
     for k, line in enumerate(lines.removesuffix("\n").split("\n")):
         prefix, _, said = line.rpartition(" ")
         raw = unbase64(said, where)
-        for key in left if k else left[:1]:
-            tag = hashlib.sha256(key.name.encode() + b"\n%c" % (1 if key.use == "log" else 4) + key.public).digest()[:4]
-            if prefix == f"— {key.name}" and raw[:4] == tag:
-                break
-        else:
+        key = left.pop((prefix, raw[:4]), None)
+        if key is None or (key.use == "log") != (k == 0):
             raise VerifyError(f"{where}: signature {k} is by an unknown signer, or is out of place")
-        left.remove(key)
-        if key.use == "log":
+        if k == 0:
             key.check(raw[4:], body, where)
             continue
         seconds = int.from_bytes(raw[4:12], "big")
@@ -136,12 +150,11 @@ def checkpoint(note: Any, keys: Sequence[Key], where: str) -> Checkpoint:
         cosigned.append((key, datetime.fromtimestamp(min(seconds, 1 << 37), UTC)))
         if key.trusted is not None:
             key.trusted.check(f"{where}: the witness's key", cosigned[-1][1], cosigned[-1][1])
-    return Checkpoint(size=int(words[1]), root=unbase64(words[2], where), body=body, cosigned=tuple(cosigned))
+    return Checkpoint(size=int(found[2]), root=unbase64(found[3], where), body=body, cosigned=tuple(cosigned))
 
 
-def stamped(response: Any, data: bytes, roots: Sequence[bytes], where: str) -> datetime:
-    """When the data was there, by a time stamp (RFC 3161) of an authority under one of the roots, if there are any."""
-    digest = hashlib.sha256(data).digest()
+def stamped(response: Any, digest: bytes, roots: Sequence[bytes], where: str) -> datetime:
+    """When it was there, by a time stamp (RFC 3161) of an authority under one of the roots, if there are any."""
     try:
         found = decode_timestamp_response(unbase64(response, where))
         said = found.tst_info.message_imprint

@@ -6,6 +6,7 @@ import ast
 import base64
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,12 +22,14 @@ from gauger.errors import UnsupportedError, VerifyError
 from gauger.model import canonical_json, digest
 from gauger.verify import Trusted, verify
 from gauger.verify.form import MAX_BYTES, MAX_VALUES
-from tests.bundles import NOW, ORIGIN, PLAN, START, empty, evidence, evidence_body, key, public, signer, world
+from tests import bundles
+from tests.bundles import NOW, ORIGIN, PLAN, START, World, empty, evidence, evidence_body, key, public, signer, world
 from tests.forging import opened, relinked, resigned, sealed
 
 HOUSE = [Trusted(public=public("house"))]
-WATCH = Trusted(public=public("watch.example.org"), witness=True)
+WATCH = Trusted(public=public("watch.example.org"), witness=True, name="watch.example.org")
 DATA = world().bundle()
+SEEN = "that the first 2 of the case's 6 entries (the log's first 4) were there at 2026-11-01 09:02:00+00:00"
 Edit = Callable[[Any], object]
 
 
@@ -167,7 +170,8 @@ def note(body: str) -> str:
         ("\n12\n", "\n" + "9" * 5000 + "\n", "a checkpoint is"),
         ("\n12\n", "\n13\n", "is not at the place"),
         ("=\n", "=\nmore\n", "a checkpoint is"),
-        ("=\n", "\n", "base64"),
+        ("=\n", "\n", "a checkpoint is"),
+        ("=\n", "AAAA=\n", "a checkpoint is"),
     ],
 )
 def test_checkpoints_have_one_form(old: str, new: str, why: str) -> None:
@@ -284,17 +288,46 @@ def test_what_is_proven_depends_on_whom_one_trusts() -> None:
     log = verify(DATA, [*HOUSE, Trusted(public=public("log"))], NOW)
     watch = verify(DATA, [*HOUSE, WATCH], NOW)
     assert (none.trusted, house.trusted) == (False, True)
-    assert any("case's key" in claim for claim in none.asserted)
-    assert not any("case's key" in claim for claim in house.asserted)
+    mine = f"that the case's key {digest(public('house'))[7:]} is that of 'house': "
+    assert f"{mine}you did not say that you trust it" in none.asserted
+    assert f"{mine}your own file of it does not say so" in house.asserted
     first = "evidences (2): its plan (entry 1) was in"
     assert [any(claim.startswith(first) for claim in r.proven) for r in (none, house, log, watch)] == [0, 0, 1, 1]
     assert any(
         "by 2026-11-01 09:02:00+00:00 (witness watch.example.org, whom you trust)" in claim for claim in watch.proven
     )
-    assert any("that checkpoint 0 was there" in claim for claim in house.asserted)
-    assert not any("that checkpoint 0 was there" in claim for claim in watch.asserted)
+    assert any(SEEN in claim for claim in house.asserted)
+    assert not any(SEEN in claim for claim in watch.asserted)
     assert house.numbers[0]["log10_e"] == pytest.approx(5.3201074)
     assert house.numbers[0]["log10_false_alarm"] == -house.numbers[0]["log10_e"]
+
+
+@pytest.mark.parametrize("whose", [0, 1, 2])
+@pytest.mark.parametrize(
+    "name", ["", "the National Archives", "a+b", "a\nb", "a\tb", "a\u00a0b", "a\u202eb", "a\u2028b", "a" * 201]
+)
+def test_a_name_is_no_sentence(name: str, whose: int) -> None:
+    bundle = opened(DATA)
+    bundle["keys"][whose]["name"] = name
+    with pytest.raises(VerifyError, match=rf"keys\[{whose}\]: no key has such a name"):
+        verify(resigned(bundle), HOUSE, NOW)
+
+
+def test_what_is_proven_is_in_nobodys_words_but_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The maker of a bundle names its log and its witnesses as he likes."""
+    monkeypatch.setattr(bundles, "ORIGIN", "the-National-Archives/cosigned-by-NIST")
+    data = world(witness="NIST,and-BSI").bundle()
+    log, witness = Trusted(public=public("log")), Trusted(public=public("NIST,and-BSI"), witness=True)
+    for keys in ([], HOUSE, [*HOUSE, log, witness]):
+        found = verify(data, keys, NOW)
+        assert not any("NIST" in text for text in (*found.proven, *(row["plan"] for row in found.numbers)))
+        assert sum("NIST" in claim for claim in found.asserted) == 2
+    assert any(f"witness of the key {digest(witness.public)[7:23]}, whom you trust" in said for said in found.proven)
+    assert any(f"in the log of the key {digest(log.public)[7:23]} (entries: 12)" in said for said in found.proven)
+    named = [replace(log, name=bundles.ORIGIN), replace(witness, name="NIST,and-BSI")]
+    proven = verify(data, [*HOUSE, *named], NOW).proven
+    assert any(f"each is in the log {bundles.ORIGIN} (entries: 12), signed by" in claim for claim in proven)
+    assert any("witness NIST,and-BSI, whom you trust" in claim for claim in proven)
 
 
 def told(plan: str, *, first: bool = True, late: bool = False) -> str:
@@ -317,7 +350,7 @@ def test_plans_that_prove_nothing() -> None:
     assert told("") == "it names no plan"
     assert told(digest(b"another")) == "its plan is not in this case"
     assert told(PLAN, first=False) == "LATE: its plan is entry 1, after its inputs were measured (entry 0)"
-    assert "before it in the chain; since when" in told(PLAN, late=True)  # one checkpoint, after both
+    assert "before it in the chain; nobody you trust" in told(PLAN, late=True)  # one checkpoint, after both
     assert "was in a checkpoint of the log" in told(PLAN)
 
 
@@ -351,7 +384,7 @@ def test_one_key_may_sign_case_and_log_but_then_does_not_date_the_plan() -> None
     made.checkpoint()
     found = verify(made.bundle(), HOUSE, NOW)
     assert found.trusted
-    assert "before it in the chain; since when" in found.numbers[0]["plan"]
+    assert "before it in the chain; nobody you trust" in found.numbers[0]["plan"]
 
 
 @pytest.mark.parametrize("name", ["house", "log"])
@@ -364,7 +397,7 @@ def test_a_witness_of_yours_is_not_the_house() -> None:
     with pytest.raises(VerifyError, match="unknown signer"):
         verify(world(witness="").bundle("watch.example.org"), [WATCH], NOW)
     no_witness = verify(DATA, [*HOUSE, replace(WATCH, witness=False)], NOW)
-    assert any("that checkpoint 0 was there" in claim for claim in no_witness.asserted)
+    assert any(SEEN in claim for claim in no_witness.asserted)
 
 
 def test_work_grows_with_the_entries_and_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,11 +414,62 @@ def test_work_grows_with_the_entries_and_no_faster(monkeypatch: pytest.MonkeyPat
     assert count == 44 + 40 + 2 + 3  # entries, evidence statements, custody and seal, two checkpoints and a witness
 
 
+def lines_run(data: bytes, trusted: Sequence[Trusted]) -> int:
+    """How many lines of the verifier run."""
+    count, outer, folder = 0, sys.gettrace(), str(Path(room.__file__).parent)
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace if frame.f_code.co_filename.startswith(folder) else None
+
+    sys.settrace(trace)
+    try:
+        verify(data, trusted, NOW)
+    finally:
+        sys.settrace(outer)
+    return count
+
+
+def many_witnesses(n: int) -> World:
+    """One checkpoint, cosigned in another order than that of the keys."""
+    made = empty()
+    made.add("note", {"text": "x"})
+    made.checkpoint(*[f"w{k}" for k in range(n)])
+    made.witnesses = made.witnesses[::-1]
+    return made
+
+
+def many_plans(n: int) -> World:
+    """Each in a checkpoint that eight cosigned, and all evidence at the end."""
+    made = empty()
+    for k in range(n):
+        made.add("plan", {"plan": digest(b"%d" % k), "subject": "model-x", "document": PLAN})
+        made.checkpoint(*[f"w{k}" for k in range(8)])
+    for k in range(n):
+        made.add("evidence", evidence_body(evidence(k), digest(b"%d" % k)))
+    made.checkpoint()
+    return made
+
+
+@pytest.mark.parametrize(("many", "n"), [(many_witnesses, 16), (many_plans, 8)])
+def test_nobody_can_make_it_run_for_long(many: Callable[[int], World], n: int) -> None:
+    keys = [*HOUSE, *(Trusted(public=public(f"w{k}"), witness=True) for k in range(8))]
+    few, some, more = (lines_run(many(n * times).bundle(), keys) for times in (1, 2, 4))
+    assert more - some < 2.1 * (some - few)
+
+
+def test_over_64_witnesses_are_not_read() -> None:
+    assert verify(many_witnesses(64).bundle(), HOUSE, NOW)
+    with pytest.raises(VerifyError, match="over 64 witnesses"):
+        verify(many_witnesses(65).bundle(), HOUSE, NOW)
+
+
 def test_it_can_be_read_in_a_sitting() -> None:
     files = sorted(Path(room.__file__).parent.glob("*.py"))
     assert len(files) == 4
     lines = [line for file in files for line in _code(file.read_text())]
-    assert len(lines) < 470
+    assert len(lines) < 490
 
 
 def _code(text: str) -> list[str]:
@@ -522,6 +606,18 @@ def test_a_plan_that_was_dated_after_its_evidence_proves_nothing() -> None:
         found = verify(made.bundle(), [*HOUSE, WATCH], NOW)
         assert any("its plan (entry 0) was in the log by" in said for said in found.proven) == sure
         assert ("no later" in found.numbers[0]["plan"]) != sure
+
+
+def test_a_plan_that_was_dated_after_its_evidence_was_seen_proves_nothing() -> None:
+    """Whatever time the evidence says, within what clocks may differ by."""
+    for later, sure in ((timedelta(minutes=4), True), (timedelta(minutes=2), False)):
+        made = empty()
+        made.add("plan", {"plan": PLAN, "subject": "model-x", "document": PLAN})
+        made.checkpoint("watch.example.org", later=timedelta(minutes=3))
+        made.time += timedelta(minutes=4)
+        made.add("evidence", evidence_body(evidence()))
+        made.checkpoint("watch.example.org", later=later - timedelta(minutes=5))
+        assert ("was in the log by" in verify(made.bundle(), [*HOUSE, WATCH], NOW).numbers[0]["plan"]) == sure
 
 
 def test_a_key_is_known_by_the_readers_name_for_it() -> None:

@@ -45,7 +45,7 @@ def export(
         say("no --key-file: this bundle is signed by a key of its own, so it shows no more than that it is whole")
     witnesses = [read_public(path) for path in witness or ()]
     with opened(store) as cases:
-        data = bundle_of(cases, case, key, time=now, witnesses=witnesses, authorities=tsa or ())
+        data = bundle_of(cases, case, key, time=now, witnesses=witnesses, authorities=tsa or (), say=say)
     write_bundle(out, data, overwrite=overwrite)
     if as_json:
         told = {"schema": "gauger/case-exported/1", "case": case, "bundle": str(out), "digest": digest(data)}
