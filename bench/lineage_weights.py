@@ -1,9 +1,9 @@
 """Weights: who is accused, and what kills the tests? ``python bench/lineage_weights.py --out FILE.json``.
 
 Small gated models are trained in numpy (``weights_lab``). Null: models trained apart on the same batches, students of
-the candidate's outputs, and copies of the candidate whose own chance is drawn anew, which know all but that. Power:
-what is made from the candidate's weights, by how much it was changed. With ``--real FOLDER`` the changes that need no
-training are made to a real model. Progress goes to stderr.
+the candidate's outputs, models trained apart whose MLPs were then copied, and copies of the candidate whose own chance
+is drawn anew, which know all but that. Power: what is made from the candidate's weights, by how much it was changed.
+With ``--real FOLDER`` the changes that need no training are made to a real model. Progress goes to stderr.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from gauger.edge.lineage.weight_files import read_weights
 from gauger.lineage.weights.comparing import compare
 from gauger.lineage.weights.verdicts import judge
 
-SEEDS, NULLS, STEPS, ANEW = 3, 1000, 1500, 20
-ALPHAS = (0.05, 0.01)
+SEEDS, NULLS, STEPS, ANEW, COPIES = 3, 1000, 1500, 20, 4
+ALPHAS = (0.05, 0.01, 0.001)
 DIGEST = "sha256:" + "0" * 64
 Rng = np.random.Generator
 Weights = lab.Weights
@@ -56,11 +56,15 @@ def innocents(run: int) -> Iterator[tuple[str, Weights, Weights, tuple[str, ...]
     chain = lab.chain(0, 24)
     rng = np.random.default_rng([9, run])
     candidate = small(2 * run, lab.taught_by(chain), run)
-    yield "trained apart, same batches", candidate, small(2 * run + 1, lab.taught_by(chain), run), ()
+    apart = small(2 * run + 1, lab.taught_by(chain), run)
+    yield "trained apart, same batches", candidate, apart, ()
     yield "student of its outputs", candidate, small(2 * run + 1, lab.answers_of(candidate), run), ()
     yield "copy, units reordered", lab.reordered(candidate, rng), candidate, ("unit order", "unit pairs")
     yield "copy, signs drawn anew", lab.flipped(candidate, rng), candidate, ("unit signs",)
     yield "copy, channels reordered", lab.turned(candidate, rng), candidate, ("channel order",)
+    for kind, grown in (("both upcycled", lab.upcycled), ("both deepened", lab.deepened)):
+        mine, theirs = (lab.noisy(grown(model, COPIES), 0.1, rng) for model in (candidate, apart))
+        yield f"{kind}, {COPIES} copies of each MLP", mine, theirs, ()
 
 
 def nulls(runs: int) -> list[dict[str, Any]]:

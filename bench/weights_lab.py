@@ -222,6 +222,24 @@ def turned(weights: Weights, rng: Rng, *, rotated: bool = False) -> Weights:
     return made
 
 
+def upcycled(weights: Weights, experts: int) -> Weights:
+    """Each MLP as experts that begin as copies of it."""
+    made = {name: value for name, value in weights.items() if ".mlp." not in name}
+    for at, _ in mlps(weights):
+        for name in (f"{at}{part}_proj.weight" for part in ("gate", "up", "down")):
+            made |= {name.replace(at, f"{at}experts.{k}."): weights[name] for k in range(experts)}
+    return made
+
+
+def deepened(weights: Weights, times: int) -> Weights:
+    """All layers one after another, then all of them again."""
+    layers, made = len(mlps(weights)), dict(weights)
+    for name in (name for name in weights if name.startswith("model.layers.")):
+        before, _, rest = name.removeprefix("model.layers.").partition(".")
+        made |= {f"model.layers.{int(before) + k * layers}.{rest}": weights[name] for k in range(times)}
+    return made
+
+
 def mlps(weights: Weights) -> list[tuple[str, int]]:
     """The beginning of each MLP's names, and its units."""
     end = "up_proj.weight"

@@ -12,7 +12,6 @@ from scipy.stats import gamma
 from gauger.lineage.weights import order
 
 LEAST = -math.log(order.PERMUTATIONS + 1)
-LEAST_OF_PAIRS = -math.log(order.PAIR_PERMUTATIONS + 1)
 
 
 def rows(seed: int, n: int = 40, width: int = 24) -> np.ndarray:
@@ -23,7 +22,7 @@ def pairs(a: np.ndarray, b: np.ndarray) -> float:
     return order.in_pairs(order.cosines(a, a), order.cosines(b, b), np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("items", [0, 1, 2, 127, 128, 129, 1000])
+@pytest.mark.parametrize("items", [0, 1, 2, order.BLOCK - 1, order.BLOCK, order.BLOCK + 1, 1000])
 def test_blocks_are_all_items_once(items: int) -> None:
     found = order.blocks(items)
     at = [k for block in found for k in range(block.start, block.stop)]
@@ -57,9 +56,9 @@ def test_pairs_do_not_mind_a_rotation_and_mind_the_order() -> None:
     mine = rows(5)
     turn = np.linalg.qr(rows(6, 24))[0].astype(np.float32)
     theirs = (mine + 0.3 * rows(7)) @ turn
-    assert pairs(mine, theirs) == pytest.approx(LEAST_OF_PAIRS)
+    assert pairs(mine, theirs) == pytest.approx(LEAST)
     assert pairs(mine, theirs[np.random.default_rng(8).permutation(40)]) > math.log(0.05)
-    assert pairs(mine, 100 * theirs[:, :-1]) == pytest.approx(LEAST_OF_PAIRS)
+    assert pairs(mine, 100 * theirs[:, :-1]) == pytest.approx(LEAST)
 
 
 def test_independent_blocks_are_put_together_as_fisher_says() -> None:
@@ -68,7 +67,13 @@ def test_independent_blocks_are_put_together_as_fisher_says() -> None:
     logs = [math.log(p) for p in (0.01, 0.4, 0.7)]
     assert order.together(logs) == pytest.approx(gamma.logsf(-sum(logs), 3))
     assert order.floor(2) == pytest.approx(order.together([LEAST, LEAST]))
-    assert order.floor(2, 9) > order.floor(2)
+    assert order.together([]) == order.floor(0) == 0.0
+
+
+def test_the_least_of_many_is_valid_however_they_depend() -> None:
+    logs = [math.log(p) for p in (0.01, 0.4, 0.7)]
+    assert order.least(logs) == pytest.approx(math.log(0.03))
+    assert order.least([math.log(0.6)] * 2) == 0.0
 
 
 def test_rows_of_any_size_have_a_direction() -> None:

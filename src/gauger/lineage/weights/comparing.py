@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from gauger.stats import FloatArray
 CHUNK = 2048
 MATCHED = 512
 """Units of each of the candidate's MLPs that are looked for in the suspect's."""
-PAIRED = 4
+PAIRED = 8
 """Blocks of each MLP of which pairs of units are compared: they cost most."""
 
 Columns = Mapping[str, FloatArray]
@@ -43,13 +43,23 @@ class Compared:
 
 
 @dataclass(slots=True)
+class _Ranked:
+    """One MLP: log p of its blocks, and their units."""
+
+    log_ps: list[float] = field(default_factory=list)
+    n: int = 0
+
+    def add(self, log_p: float, n: int) -> None:
+        self.log_ps.append(log_p)
+        self.n += n
+
+
+@dataclass(slots=True)
 class _Seen:
     """What accumulates, MLP by MLP."""
 
-    units: list[float] = field(default_factory=list)
-    pairs: list[float] = field(default_factory=list)
-    paired: int = 0
-    ordered: int = 0
+    units: list[_Ranked] = field(default_factory=list)
+    pairs: list[_Ranked] = field(default_factory=list)
     signs: list[FloatArray] = field(default_factory=list)
     agree: list[FloatArray] = field(default_factory=list)
     squares: tuple[dict[str, FloatArray], dict[str, FloatArray]] = field(default_factory=lambda: ({}, {}))
@@ -100,6 +110,8 @@ def _mlp(
     mine, theirs = pair
     gated = mine.gate is not None and theirs.gate is not None
     matching = _matching(candidate, mine, width, rng) if gated else None
+    seen.units.append(_Ranked())
+    seen.pairs.append(_Ranked())
     for start in range(0, max(mine.units, theirs.units), CHUNK):
         a, b = _read(candidate, mine, start), _read(suspect, theirs, start)
         for squares, rows in zip(seen.squares, (a, b), strict=True):
@@ -139,12 +151,10 @@ def _order(
     for k, block in enumerate(order.blocks(len(at))):
         rows = at[block]
         alike = sum(order.cosines(a[role][rows, :width], b[role][rows, :width]) for role in roles)
-        seen.units.append(order.one_to_one(np.asarray(alike), rng))
-        seen.ordered += len(rows)
+        seen.units[-1].add(order.one_to_one(np.asarray(alike), rng), len(rows))
         if pairs and k < PAIRED:
             within = [order.cosines(model["down"][rows], model["down"][rows]) for model in (a, b)]
-            seen.pairs.append(order.in_pairs(within[0], within[1], rng))
-            seen.paired += len(rows)
+            seen.pairs[-1].add(order.in_pairs(within[0], within[1], rng), len(rows))
 
 
 def _add(squares: dict[str, FloatArray], name: str, rows: Mapping[str, Floats]) -> None:
@@ -166,15 +176,21 @@ def _others(tensors: Tensors, layout: Layout) -> Iterator[tuple[str, FloatArray]
 
 
 def _unit_tests(seen: _Seen) -> Iterator[Tested]:
-    if seen.units:
-        why = f"units in the same places are alike, by rank in {len(seen.units):,} blocks"
-        yield _ranked("unit order", seen.units, seen.ordered, why)
-        why = f"pairs of units in the same places are alike, by rank in {len(seen.pairs):,} blocks"
-        yield _ranked("unit pairs", seen.pairs, seen.paired, why, order.PAIR_PERMUTATIONS)
+    for name, what, ranked in (("unit order", "units", seen.units), ("unit pairs", "pairs of units", seen.pairs)):
+        if any(r.n for r in ranked):
+            why = f"{what} in the same places are alike, by rank in the one of {len(ranked):,} MLPs that shows most"
+            each = [(order.together(r.log_ps), order.floor(len(r.log_ps))) for r in ranked]
+            yield _of_mlps(name, each, sum(r.n for r in ranked), why)
     if seen.signs:
-        each = np.concatenate(seen.signs)
-        why = "units matched by their gates have the same signs"
-        yield Tested(name="unit signs", log_p=signs.log_p(each), floor=signs.floor(len(each)), n=len(each), why=why)
+        why = f"units matched by their gates have the same signs in the one of {len(seen.signs):,} MLPs that shows most"
+        each = [(signs.log_p(s), signs.floor(len(s))) for s in seen.signs]
+        yield _of_mlps("unit signs", each, sum(map(len, seen.signs)), why)
+
+
+def _of_mlps(name: str, each: Sequence[tuple[float, float]], n: int, why: str) -> Tested:
+    """each: log p and floor of every MLP. Those without blocks count: which they are depends on the weights."""
+    log_p, floor = (order.least(column) for column in zip(*each, strict=True))
+    return Tested(name=name, log_p=log_p, floor=floor, n=n, why=why)
 
 
 def _channel_test(mine: Columns, theirs: Columns, width: int, rng: np.random.Generator) -> Iterator[Tested]:
@@ -193,12 +209,8 @@ def _channel_test(mine: Columns, theirs: Columns, width: int, rng: np.random.Gen
     why = (
         f"channels in the same places are large in the same of {len(roles):,} tensors, by rank in {len(ranks):,} blocks"
     )
-    yield _ranked("channel order", ranks, int(live.sum()), why)
-
-
-def _ranked(name: str, log_ps: list[float], n: int, why: str, permutations: int = order.PERMUTATIONS) -> Tested:
-    floor = order.floor(len(log_ps), permutations)
-    return Tested(name=name, log_p=order.together(log_ps), floor=floor, n=n, why=why)
+    log_p, floor = order.together(ranks), order.floor(len(ranks))
+    yield Tested(name="channel order", log_p=log_p, floor=floor, n=int(live.sum()), why=why)
 
 
 def _ranks(values: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """Rank tests by reordering: the units of a layer, or the channels of the residual stream, a block at a time.
 
 A block's items are put in many other orders. All orders of all blocks are a subgroup of all orders, so the
-ranks are exact, and independent from block to block.
+ranks are exact, and independent from block to block. They need not be so from MLP to MLP: experts and layers may begin
+as copies of one MLP, and then have one order between them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from gauger.lineage.weights.layout import Floats
 from gauger.stats import FloatArray, IntArray, calibrators
 from gauger.stats.tails import gamma_log_upper
 
-BLOCK = 128
+BLOCK = 64
 PERMUTATIONS = 999
-PAIR_PERMUTATIONS = 249
-"""Other orders of a block; pairs cost more."""
+"""Other orders of a block."""
 _AT_ONCE = 32
 
 
@@ -46,11 +46,11 @@ def in_pairs(first: FloatArray, second: FloatArray, rng: np.random.Generator) ->
     """log p that the pairs of items that are alike in one model are so in the other. Each float64[b, b], symmetric.
 
     Null: as ``one_to_one``, for the rows and columns of ``first`` together.
-    Guarantee: P(p <= u) <= u.  Not claimed: less than 1 / (PAIR_PERMUTATIONS + 1).
+    Guarantee: P(p <= u) <= u.  Not claimed: less than 1 / (PERMUTATIONS + 1).
     Source: Mantel 1967 (matrix correlation by permutation); algorithm 1 of the above.  Deviates: centres both matrices.
     """
     a, b = _centred(first), _centred(second)
-    orders = _orders(len(a), PAIR_PERMUTATIONS, rng)
+    orders = _orders(len(a), PERMUTATIONS, rng)
     n, flat = len(a), a.ravel()
     parts = np.array_split(orders, -(-len(orders) // _AT_ONCE))
     pairs = ((o[:, :, None] * n + o[:, None, :]).reshape(len(o), -1) for o in parts)
@@ -60,18 +60,28 @@ def in_pairs(first: FloatArray, second: FloatArray, rng: np.random.Generator) ->
 
 
 def together(log_ps: Sequence[float]) -> float:
-    """log p of independent blocks.
+    """log p of the independent blocks of one MLP, or of the channels.
 
     Null: every block's p-value is valid, and they are independent.
     Guarantee: P(p <= u) <= u.  Not claimed: less than ``floor``.
     Source: Fisher 1932.  Deviates: nothing; ranks are no smaller than the uniform p-values that it is exact for.
     """
-    return min(0.0, float(gamma_log_upper(-sum(log_ps), len(log_ps))))
+    return min(0.0, float(gamma_log_upper(-sum(log_ps), len(log_ps)))) if log_ps else 0.0
 
 
-def floor(count: int, permutations: int = PERMUTATIONS) -> float:
+def floor(count: int) -> float:
     """log of the least p that so many blocks can give."""
-    return together([-float(np.log(permutations + 1))] * count)
+    return together([-float(np.log(PERMUTATIONS + 1))] * count)
+
+
+def least(log_ps: Sequence[float]) -> float:
+    """log p of MLPs that may depend on one another in any way: the least p, times how many there are.
+
+    Null: every MLP's p-value is valid; how many there are was fixed beforehand.
+    Guarantee: P(p <= u) <= u.  Not claimed: uniformity; that MLPs which all show a little add up.
+    Source: Bonferroni 1936.  Deviates: nothing.
+    """
+    return min(0.0, min(log_ps) + float(np.log(len(log_ps))))
 
 
 def cosines(first: Floats, second: Floats) -> FloatArray:

@@ -45,12 +45,13 @@ def judge(compared: Compared, *, subject: str, alpha: float, seed: int, inputs: 
     Null: ``NULL``: chance that treats units, channels and signs alike initialised the candidate, and a rule that does
         so (SGD, Adam, AdamW, Adafactor, Muon) trained it; the suspect depends on it through its outputs at most.
     Guarantee: P(not independent) <= alpha for each suspect, however it was made: from the candidate's outputs, by the
-        same recipe, on the same data.
+        same recipe, on the same data; and whatever MLPs have in common: experts and layers that began as copies of one.
     Not claimed: who was made from whom, or whether both grew from a third; independence where nothing is found; the
         null where both began at the same seed by the same code; where units are sorted or nested by importance; where
-        positions are added to fixed channels (sinusoids).
+        positions are added to fixed channels (sinusoids); where both widened an MLP by copies of its own units.
     Source: Zhu, Ahmed, Kuditipudi & Liang 2025, arXiv 2502.12292, theorem 1; Vovk & Wang 2021 for the mean.
-        Deviates: four tests by e-values with weights fixed beforehand, where the source has a p-value of each.
+        Deviates: four tests by e-values with weights fixed beforehand, where the source has a p-value of each; MLPs by
+        Bonferroni, which needs no independence, where the source has Fisher.
 
     Raises:
         ConfigError: an alpha outside (0, 1).
