@@ -136,6 +136,11 @@ def test_what_cannot_be_marked_is_said(gauger: Gauger, folder: Path, options: li
     assert not Path("said.jsonl").exists()
 
 
+def test_where_nothing_can_be_written_no_model_is_loaded(gauger: Gauger) -> None:
+    code, _, err = marked(gauger, Path("no-model"), "--out", "none/said.jsonl")
+    assert (code, err) == (2, "gauger: none/said.jsonl cannot be written: there is no folder none\n")
+
+
 def test_the_models_own_digest_is_accepted(gauger: Gauger, folder: Path) -> None:
     own = LocalModel(str(folder), 1).tokenizer_digest
     assert marked(gauger, folder, "--tokenizer", own, "--max-tokens", "2")[0] == 0

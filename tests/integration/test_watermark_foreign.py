@@ -83,10 +83,10 @@ def test_text_and_prompts_in_words_are_read_by_a_tokenizer(detect: Detect, capsy
     words = ["watermark", "detect", "--foreign", "hf-kgw", "--foreign-config", "config.json"]
     read = ["--tokenizer-file", "tokenizer.json"]
     assert cli.run([*words, "--tokens", "text", *read]) == 1
-    assert cli.run([*words, "--tokens", "text"]) == 2
-    assert "--tokenizer-file" in capsys.readouterr().err
-    assert cli.run([*words, "--tokens", "quoted"]) == 1
     assert "3 of 3 texts came without their prompt" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name in ("text", "quoted"):
+        assert cli.run([*words, "--tokens", name]) == 2
+        assert "--tokenizer-file" in capsys.readouterr().err
     assert cli.run([*words, "--tokens", "quoted", *read]) == 0
     assert cli.run(["watermark", "detect", "--flags", "text", "--gamma", "0.5", *read]) == 2
 

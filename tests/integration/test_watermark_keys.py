@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from gauger import merkle
 from gauger.app import cli
 from gauger.edge import keyring
+from gauger.edge.commitments import read_revealed
+from gauger.model import canonical_json
 from gauger.watermark.keys import KeyContext, derive
 
 MASTER = bytes(range(32))
@@ -178,6 +181,39 @@ def test_nothing_is_overwritten_unless_told(gauger: Gauger) -> None:
     code, _, err = gauger("keygen", "taken")
     assert (code, "taken exists" in err) == (2, True)  # before a passphrase is asked for
     assert Path("taken").read_text() == "mine"
+
+
+def test_a_folder_that_is_missing_is_told_before_a_passphrase_is_asked_for(gauger: Gauger) -> None:
+    made = commit(gauger)
+    sealed = ("reveal", "c", "--id", made["keys"][0], "--key-file", "k.json", "--out")
+    for verb in (("keygen",), sealed):
+        code, _, err = gauger(*verb, "none/k.json")
+        assert (code, err) == (2, "gauger: none/k.json cannot be written: there is no folder none\n")
+
+
+def test_another_number_of_entries_fails(gauger: Gauger) -> None:
+    commit(gauger, "--pad-to", "3")
+    rows = [json.loads(row) for row in Path("c/proofs.jsonl").read_text().splitlines()]
+    (first,) = (row["id"] for row in rows if row["proof"]["index"] == 0)  # its path is as long among 4
+    gauger("reveal", "c", "--id", first, "--out", "r.json", "--master-env", "MASTER")
+    record = Path("c/commitment.json").read_text()
+    for size in (1, 2, 4, 5):
+        Path("c.json").write_text(record.replace('"size":3', f'"size":{size}'))
+        assert gauger("verify", "r.json", "c.json")[0] == 4
+    code, out, _ = gauger("verify", "r.json", "c/commitment.json")
+    assert (code, "hold its digest" in out) == (0, False)
+
+
+def test_a_record_whose_root_leaves_the_number_open_is_told(gauger: Gauger) -> None:
+    made = commit(gauger)
+    gauger("reveal", "c", "--id", made["keys"][0], "--out", "r.json", "--master-env", "MASTER")
+    key, proof = read_revealed(Path("r.json"))
+    tree = merkle.root_from(bytes.fromhex(key.id[7:]), proof.index, 4, [bytes.fromhex(h) for h in proof.path])
+    assert tree is not None
+    older = {**made["commitment"], "algorithm": "rfc6962-sha256", "root": f"sha256:{tree.hex()}"}
+    Path("c.json").write_bytes(canonical_json(older) + b"\n")
+    code, out, _ = gauger("verify", "r.json", "c.json")
+    assert (code, "hold its digest against the published one" in out) == (0, True)
 
 
 def test_keygen_seals_a_master_that_is_there(gauger: Gauger) -> None:

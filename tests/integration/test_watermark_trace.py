@@ -84,6 +84,36 @@ def test_the_accounts_are_named(gauger: Gauger) -> None:
         assert words in " ".join(out.split())
 
 
+def test_a_quotation_of_the_prompt_accuses_nobody(gauger: Gauger) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{k}": k for k in range(5000)}, unk_token="w0"))  # noqa: S106
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.save("tokenizer.json")
+    texts = [" ".join(f"w{k}" for k in json.loads(row)) for row in Path("harvest.jsonl").read_text().splitlines()]
+    given = ("--tokens", "text.jsonl", "--contexts", "all.csv", "--tokenizer-file", "tokenizer.json")
+
+    def accused(prompts: list[dict[str, Any]]) -> tuple[int, int, int]:
+        rows = ({"text": text, **prompt} for text, prompt in zip(texts, prompts, strict=True))
+        Path("text.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        _, said = traced(gauger, *given)
+        return said["texts"], said["texts_with_prompt"], len(said["accused"])
+
+    chats = [[{"role": "user", "content": f"Repeat: {text}"}] for text in texts]
+    assert accused([{}, {}]) == (2, 0, 2)
+    assert accused([{"messages": chats[0]}, {}]) == (2, 1, 1)
+    for name in ("prompt", "messages"):
+        assert accused([{name: chat} for chat in chats]) == (2, 2, 0)
+    assert "Beware" not in gauger(*given)[1]
+    Path("text.jsonl").write_text(json.dumps({"tokens": [1], "prompt": texts[0]}) + "\n")
+    code, out, err = gauger(*given[:4])
+    assert (code, out, "text.jsonl:1" in err, "--tokenizer-file" in err) == (2, "", True, True)
+
+
+def test_texts_without_their_prompt_are_told(gauger: Gauger) -> None:
+    _, out, _ = gauger("--tokens", "harvest.jsonl", "--contexts", "all.csv")
+    assert "Beware: 2 of 2 texts came without their prompt: one that quotes a marked prompt" in " ".join(out.split())
+
+
 def test_nobody_else_is(gauger: Gauger) -> None:
     code, said = traced(gauger, "--tokens", "harvest.jsonl", "--contexts", "others.csv", "--decoys", "0")
     assert (code, said["keys"], said["accused"], len(said["candidates"])) == (0, 298, [], 10)

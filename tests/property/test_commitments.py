@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gauger.edge.commitments import read_commitment, read_revealed, write_commitment, write_revealed
@@ -101,6 +101,14 @@ def test_another_root_fails(one: tuple[Commitment, Key, Proof], data: st.DataObj
         verify_key(dataclasses.replace(made, root=f"sha256:{root}"), key, proof)
 
 
+@given(committed(), st.integers(1, 100))
+def test_another_size_fails(one: tuple[Commitment, Key, Proof], size: int) -> None:
+    made, key, proof = one
+    assume(size != made.size)
+    with pytest.raises(VerifyError):
+        verify_key(dataclasses.replace(made, size=size), key, proof)
+
+
 @given(committed(), st.data())
 def test_any_altered_byte_of_a_revealed_key_fails(one: tuple[Commitment, Key, Proof], data: st.DataObject) -> None:
     made, key, proof = one
@@ -117,7 +125,7 @@ def test_any_altered_byte_of_a_revealed_key_fails(one: tuple[Commitment, Key, Pr
 def test_any_altered_byte_of_the_record_is_another_record(
     one: tuple[Commitment, Key, Proof], data: st.DataObject
 ) -> None:
-    """Its size and time are not under the root: that they are the ones published is what its digest is for."""
+    """Its time is not under the root: that it is the one published is what its digest is for."""
     made, key, proof = one
     with tempfile.TemporaryDirectory() as folder:
         write_commitment(Path(folder), made, [key], [proof])

@@ -9,10 +9,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gauger.edge.canonical import parse_canonical
 from gauger.edge.formats.values import text
+from gauger.edge.inputs import kind_of
 from gauger.edge.sides import records
 from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
 from gauger.errors import ConfigError, InputError
@@ -53,19 +57,37 @@ def read_contexts(path: str | Path) -> tuple[KeyContext, ...]:
     """Contexts from a CSV, JSONL or Parquet table with one column a field, each row once.
 
     Raises:
-        InputError: unreadable or empty, a field missing or too long, or a context that is there twice; with its line.
+        InputError: unreadable or empty, a field missing, too long or neither text nor a whole number, or a context that
+            is there twice; with its line.
     """
     source, first = str(path), dict[KeyContext, int]()
     for line, record in records(source, needed=tuple(f.name for f in fields(KeyContext))):
         try:
-            context = KeyContext(**{f.name: text(record.get(f.name)) or "" for f in fields(KeyContext)})
+            context = KeyContext(**{f.name: _field(f.name, record.get(f.name)) for f in fields(KeyContext)})
         except ConfigError as error:
             raise InputError(str(error), source=source, line=line) from None
         if first.setdefault(context, line) != line:
             raise InputError(f"the same context as line {first[context]}", source=source, line=line)
+    if kind_of(source) == "parquet":
+        _check_columns(source)
     if not first:
         raise InputError(f"no contexts: columns are {', '.join(f.name for f in fields(KeyContext))}", source=source)
     return tuple(first)
+
+
+def _field(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        raise ConfigError(f"`{name}` is a float, and 7 and 7.0 would be two contexts: write text or a whole number")
+    return text(value) or ""
+
+
+def _check_columns(source: str) -> None:
+    """Refuse columns of a Parquet table whose values are written out in a form that nobody chose."""
+    for column in pq.read_schema(source):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        readable = pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if column.name in KeyContext.__dataclass_fields__ and not readable:
+            raise InputError(f"the column `{column.name}` is {column.type}: write text or whole numbers", source=source)
 
 
 def write_commitment(

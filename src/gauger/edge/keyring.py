@@ -111,17 +111,23 @@ def passphrase_from_env(name: str) -> str:
 
 
 def passphrase_from_fd(fd: int) -> str:
-    """A passphrase from an open file descriptor: its first line.
+    """A passphrase from an open file descriptor: its first line. What follows is left for others to read.
 
     Raises:
         ConfigError: it cannot be read, is empty, no UTF-8, or longer than a passphrase may be.
     """
     try:
-        with os.fdopen(os.dup(fd), "rb") as file:
-            line = file.readline(4 * MAX_PASSPHRASE + 2).removesuffix(b"\n").removesuffix(b"\r").decode()
+        line = _first_line(fd, 4 * MAX_PASSPHRASE + 2).removesuffix(b"\n").removesuffix(b"\r").decode()
     except (OSError, OverflowError, UnicodeDecodeError) as error:
         raise ConfigError(f"no passphrase can be read from file descriptor {fd} ({type(error).__name__})") from None
     return _passphrase(line, f"file descriptor {fd}")
+
+
+def _first_line(fd: int, limit: int) -> bytes:
+    line = b""
+    while len(line) < limit and not line.endswith(b"\n") and (byte := os.read(fd, 1)):
+        line += byte
+    return line
 
 
 def _passphrase(value: str, where: str) -> str:

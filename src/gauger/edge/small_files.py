@@ -23,10 +23,9 @@ def write_new(path: Path, data: bytes, *, mode: int = PRIVATE, overwrite: bool =
         mode: ``PRIVATE`` (its owner only, from the first byte on) or ``PUBLIC`` (less the umask).
 
     Raises:
-        ConfigError: ``path`` exists and ``overwrite`` is off.
+        ConfigError: as ``check_new``. OSError: the disk refuses it.
     """
-    if overwrite and path.exists() and not path.is_file():
-        raise ConfigError(f"{path} is no file that can be replaced: it is a folder or a device")
+    check_new(path, overwrite=overwrite)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -39,9 +38,27 @@ def write_new(path: Path, data: bytes, *, mode: int = PRIVATE, overwrite: bool =
             os.link(temporary, path)  # unlike a rename, this fails if the name is taken
     except FileExistsError:
         raise exists(path) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None  # not the temporary name
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def check_new(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse a file that ``write_new`` could not write; also before long work, whose result would be lost.
+
+    Raises:
+        ConfigError: ``path`` exists and ``overwrite`` is off or it is no file, or its folder cannot be written to.
+    """
+    if path.exists() and not overwrite:
+        raise exists(path)
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is no file that can be replaced: it is a folder or a device")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{path} cannot be written: its folder may not be written to")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from gauger.edge.formats.values import structured
 from gauger.edge.inputs import TruncatedError, pieces
 from gauger.edge.lines import BOM, blocks
 from gauger.errors import InputError
@@ -37,7 +38,7 @@ class Texts:
 
     Attributes:
         tokens: of each text, uint32[n]. prompts: the token ids that each answers, empty where the file has none.
-        prompted: how many have a prompt that could be read; one in words needs the tokenizer.
+        prompted: how many have a prompt.
         entropy_nats: of each text float64[n], how free a model without the mark was at each token; None where it was
             not asked for.
     """
@@ -57,7 +58,12 @@ class _Text(msgspec.Struct):
     prompt_tokens: list[TokenId] | None = None
     text: Any = None  # looked at only where there are no tokens
     prompt: Any = None  # likewise where there are no tokens of it
+    messages: Any = None  # likewise
     entropy_nats: Any = None  # looked at only where it is asked for
+
+
+class _Message(msgspec.Struct):
+    content: str | list[str | dict[str, Any]] | None = None
 
 
 class _Flags(msgspec.Struct):
@@ -65,6 +71,7 @@ class _Flags(msgspec.Struct):
 
 
 _TEXT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Text | list[TokenId])
+_CHAT = Annotated[list[_Message], Meta(min_length=1)]
 _FLAGS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Flags | list[Flag])
 
 
@@ -78,8 +85,9 @@ def read_texts(
 ) -> Iterator[Texts]:
     """Texts of JSON lines, each ``{"tokens": [...], "prompt_tokens": [...]}`` (prompt optional) or a list of ids.
 
-    With ``encode``, a line may have ``text`` in place of ``tokens``, and ``prompt`` in place of ``prompt_tokens``.
-    Gives at least one part: an empty one of an empty file. Other fields of a line are ignored.
+    With ``encode``, a line may have ``text`` in place of ``tokens``, and in place of ``prompt_tokens`` a ``prompt``, a
+    text or the messages of a chat, or those as ``messages``. Gives at least one part: an empty one of an empty file.
+    Other fields of a line are ignored.
 
     Args:
         encode: the ids of a text, by the keys' tokenizer.
@@ -89,7 +97,8 @@ def read_texts(
 
     Raises:
         InputError: the file or a line cannot be read, an id is no whole number from 0 to 2^32 - 1, or a line lacks what
-            the arguments need.
+            the arguments need. Or a prompt cannot be read, as words without ``encode`` cannot: were it passed over, a
+            quotation of it would look like a mark.
     """
     held, size, given = list[_Read](), 0, False
     for line, raw in _lines(source):
@@ -114,7 +123,6 @@ class _Read(NamedTuple):
 
 
 def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
-    prompt = None if row.prompt_tokens is None else np.array(row.prompt_tokens, np.uint32)
     if row.tokens is not None:
         tokens = np.array(row.tokens, np.uint32)
     elif not isinstance(row.text, str):
@@ -123,10 +131,50 @@ def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
         raise ValueError("it is text, and marks lie on token ids: say --tokenizer-file")
     else:
         tokens = encode(row.text)
-    if prompt is None and encode is not None and isinstance(row.prompt, str):
-        # A quotation stands there by itself or after a blank.
-        prompt = np.concatenate([encode(row.prompt), encode(f" {row.prompt}")])
-    return _Read(tokens, prompt, _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0))
+    return _Read(tokens, _prompt(row, encode), _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0))
+
+
+def _prompt(row: _Text, encode: Encode | None) -> Tokens | None:
+    """Ids in which a quotation of the prompt stands; None where the line has no prompt."""
+    if row.prompt_tokens is not None:
+        return np.array(row.prompt_tokens, np.uint32)
+    words = [*_words("prompt", row.prompt), *_words("messages", row.messages)]
+    if not words:
+        return None
+    if encode is None:
+        raise ValueError(
+            "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens`"
+        )
+    # A quotation stands there by itself or after a blank.
+    return np.concatenate([encode(form) for text in words for form in (text, f" {text}")])
+
+
+def _words(name: str, prompt: Any) -> list[str]:
+    """What can be quoted of a prompt: its text, or all text in the messages of a chat."""
+    if prompt is None or prompt == "":
+        return []
+    if isinstance(prompt, str):
+        chat = structured(prompt)  # tables hold a chat as JSON
+        return [prompt] if chat is prompt else [prompt, *_strings(chat)]
+    try:
+        msgspec.convert(prompt, _CHAT)
+    except ValueError as error:
+        raise ValueError(f"`{name}` is neither text nor the messages of a chat: {error}") from None
+    return _strings(prompt)
+
+
+def _strings(value: Any) -> list[str]:
+    """Every string in a value, wherever it stands: a part of a message, what a tool was given, what it said."""
+    found, left = list[str](), [value]
+    while left:
+        match left.pop():
+            case str(text):
+                found.append(text)
+            case list(values):
+                left += values
+            case dict(fields):
+                left += fields.values()
+    return found
 
 
 def _freedom(entropy_nats: Any, n: int) -> FloatArray:

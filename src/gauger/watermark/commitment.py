@@ -3,7 +3,8 @@
 The commitment is the root of a Merkle tree whose entries are the keys' ids. An id is a digest over 256 secret bits,
 so the published root, and the siblings in another key's proof, tell nothing of contexts or secrets. Entries are
 sorted by id, which is as good as shuffled: a place in the tree tells nothing either. Padding is random bytes, which
-nobody can tell from ids, so the size need not show how many keys (hence customers) there are.
+nobody can tell from ids, so the size need not show how many keys (hence customers) there are. The tree alone would fit
+several sizes, so what is published is a digest of both.
 
 What a commitment gives: of one commitment at most ``size`` keys can ever be shown, whoever made it. A reader who
 is shown one of them divides its e-value by ``size`` unless the key was named beforehand: padding costs that.
@@ -12,6 +13,7 @@ What it does not give: the date. ``created`` is a claim; publish the record wher
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ from gauger.errors import ConfigError, VerifyError
 from gauger.watermark.keys import Key
 
 SCHEMA = "gauger/key-commitment/1"
-ALGORITHM = "rfc6962-sha256"
+ALGORITHM = "rfc6962-sha256-sized"
+UNSIZED = "rfc6962-sha256"  # of records before: their root is the tree's, and leaves their size open
 MAX_SIZE = 1 << 32  # of a tree: paths have at most 32 hashes
 ENTRY_BYTES = 32
 
@@ -34,7 +37,8 @@ class Commitment:
     """The public record. Its ``gauger.model.digest`` is what a log or a notary dates.
 
     Attributes:
-        root: ``sha256:`` and hex. size: entries, padding included. created: timezone-aware, as claimed.
+        root: ``sha256:`` and hex, of tree and size. size: entries, padding included. created: timezone-aware, as
+            claimed.
 
     Raises:
         ConfigError: a schema or algorithm of another version, or a field that is out of form.
@@ -47,7 +51,7 @@ class Commitment:
     created: datetime
 
     def __post_init__(self) -> None:
-        if (self.schema, self.algorithm) != (SCHEMA, ALGORITHM):
+        if self.schema != SCHEMA or self.algorithm not in (ALGORITHM, UNSIZED):
             raise ConfigError("a commitment of another version or algorithm: read it with the release that made it")
         if not _HASH.fullmatch(self.root.removeprefix("sha256:")) or len(self.root) != 71:
             raise ConfigError("a commitment's root is sha256: and 64 small hexadecimal digits")
@@ -97,7 +101,8 @@ def commit(
     proofs = (
         Proof(index=i, path=tuple(h.hex() for h in merkle.path(tree, i))) for i in map(place.__getitem__, entries)
     )
-    return Commitment(root=f"sha256:{tree[-1][0].hex()}", size=len(ordered), created=created), tuple(proofs)
+    root = _root(ALGORITHM, tree[-1][0], len(ordered))
+    return Commitment(root=root, size=len(ordered), created=created), tuple(proofs)
 
 
 def verify_key(commitment: Commitment, key: Key, proof: Proof) -> Key:
@@ -106,13 +111,18 @@ def verify_key(commitment: Commitment, key: Key, proof: Proof) -> Key:
     Raises:
         VerifyError: it is not: the secret, a field of the context, the proof or the commitment is another.
     """
-    root = merkle.root_from(_entry(key), proof.index, commitment.size, [bytes.fromhex(h) for h in proof.path])
-    if root is None or f"sha256:{root.hex()}" != commitment.root:
+    tree = merkle.root_from(_entry(key), proof.index, commitment.size, [bytes.fromhex(h) for h in proof.path])
+    if tree is None or _root(commitment.algorithm, tree, commitment.size) != commitment.root:
         raise VerifyError(
             f"{key.id} is not in the commitment {commitment.root}: the secret, the context, the proof or the "
             "commitment was altered, or belongs to another"
         )
     return key
+
+
+def _root(algorithm: str, tree: bytes, size: int) -> str:
+    sized = hashlib.sha256(b"\x02" + size.to_bytes(8, "big") + tree).digest()
+    return f"sha256:{(tree if algorithm == UNSIZED else sized).hex()}"
 
 
 def _entry(key: Key) -> bytes:

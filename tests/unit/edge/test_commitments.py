@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,6 +64,37 @@ def test_bad_contexts_are_told_by_line(tmp_path: Path, text: str, says: str) -> 
         files.read_contexts(tmp_path / "x.csv")
     with pytest.raises(InputError, match="No such file"):
         files.read_contexts(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (7.0, r":1: `party` is a float"),
+        (b"7", r": the column `party` is binary"),
+        (Decimal("7.10"), r": the column `party` is decimal128"),
+        (date(2026, 1, 2), r": the column `party` is date32"),
+    ],
+)
+def test_a_column_of_another_type_is_refused(tmp_path: Path, value: Any, says: str) -> None:
+    row = dict.fromkeys(("tenant", "epoch", "model", "tokenizer", "scheme"), "x")
+    pq.write_table(pa.Table.from_pylist([{**row, "party": value, "note": 0.5}]), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match=r"x\.parquet" + says):
+        files.read_contexts(tmp_path / "x.parquet")
+
+
+def test_text_and_whole_numbers_are_read_from_columns(tmp_path: Path) -> None:
+    row = dict.fromkeys(("tenant", "epoch", "model", "tokenizer", "scheme"), "x")
+    for values in (pa.array([7]), pa.array(["7"], pa.large_string()), pa.array(["7"]).dictionary_encode()):
+        table = pa.Table.from_pylist([{**row, "note": 0.5}]).append_column("party", values)
+        pq.write_table(table, tmp_path / "x.parquet")
+        assert files.read_contexts(tmp_path / "x.parquet") == (KeyContext(**row, party="7"),)
+
+
+def test_a_float_is_told_by_its_line(tmp_path: Path) -> None:
+    row = dict.fromkeys(("tenant", "epoch", "model", "tokenizer", "scheme"), "x")
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps({**row, "party": p}) + "\n" for p in (7, 8.0)))
+    with pytest.raises(InputError, match=r"x\.jsonl:2: `party` is a float, .* write text or a whole number"):
+        files.read_contexts(tmp_path / "x.jsonl")
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

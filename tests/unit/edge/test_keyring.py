@@ -260,6 +260,17 @@ def test_passphrases_from_environment_and_descriptor(monkeypatch: pytest.MonkeyP
             keyring.passphrase_from_fd(fd)
 
 
+def test_what_follows_the_passphrase_is_left_to_be_read() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"a b c\r\n[1, 2]\n")
+    os.close(writer)
+    try:
+        assert keyring.passphrase_from_fd(reader) == "a b c"
+        assert os.read(reader, 100) == b"[1, 2]\n"
+    finally:
+        os.close(reader)
+
+
 def from_pipe(data: bytes) -> str:
     reader, writer = os.pipe()
     os.write(writer, data)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gauger.edge.small_files import PUBLIC, read_small, write_new
+from gauger.edge.small_files import PUBLIC, check_new, read_small, write_new
 from gauger.errors import ConfigError, InputError
 
 
@@ -52,10 +52,30 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mon
 
     (tmp_path / "old").write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(OSError, match="No space"):
-        write_new(tmp_path / "old" if overwrite else tmp_path / "new", b"new", overwrite=overwrite)
+    path = tmp_path / "old" if overwrite else tmp_path / "new"
+    with pytest.raises(OSError, match="No space") as caught:
+        write_new(path, b"new", overwrite=overwrite)
+    assert caught.value.filename == str(path)
     assert os.listdir(tmp_path) == ["old"]
     assert (tmp_path / "old").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in ("none", "file"):
+        path = tmp_path / folder / "a"
+        for refuses in (check_new, lambda path, **more: write_new(path, b"x", **more)):
+            with pytest.raises(ConfigError, match=f"^{path} cannot be written: there is no folder"):
+                refuses(path, overwrite=overwrite)
+    with pytest.raises(ConfigError, match="exists" if not overwrite else "no file that can be replaced"):
+        check_new(tmp_path, overwrite=overwrite)
+    check_new(tmp_path / "a", overwrite=overwrite)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(ConfigError, match="a cannot be written: its folder may not be written to"):
+        check_new(tmp_path / "a", overwrite=overwrite)
 
 
 def test_reading_is_bounded(tmp_path: Path) -> None:

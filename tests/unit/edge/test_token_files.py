@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,12 +141,70 @@ def test_text_becomes_ids_where_there_is_a_tokenizer(tmp_path: Path) -> None:
     assert [t.tolist() for t in part.prompts] == [[99, 32, 99], [100, 32, 100], []]  # a quotation may follow a blank
     assert part.prompted == 2
     assert part.keep(1.0) is None
-    path.write_text('{"tokens": [1], "prompt": "d"}\n{"tokens": [1], "prompt_tokens": [7], "prompt": "d"}\n')
+    path.write_text('{"tokens": [1], "prompt_tokens": [7], "prompt": "d"}\n')
     for encode in (None, letters):
         (part,) = read_texts(str(path), encode=encode)
-        assert (part.prompted, part.prompts[1].tolist()) == (1 if encode is None else 2, [7])
+        assert (part.prompted, part.prompts[0].tolist()) == (1, [7])
     path.write_text('{"text": "ab"}\n')
     with pytest.raises(InputError, match=r"t.jsonl:1: .*--tokenizer-file"):
+        list(read_texts(str(path)))
+
+
+CHAT = [{"role": "user", "content": "sesame"}]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        {"prompt": CHAT},
+        {"messages": CHAT},
+        {"messages": [{"role": "system", "content": "Be brief."}, *CHAT]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}, {"type": "text", "text": "sesame"}]}]},
+        {"messages": [{"role": "user", "content": ["sesame"]}]},
+        {"messages": [{"role": "tool", "content": [{"type": "tool_result", "content": [{"text": "sesame"}]}]}]},
+        {"messages": [{"content": None, "tool_calls": [{"function": {"arguments": "sesame"}}]}]},
+        {"messages": json.dumps(CHAT)},
+        {"prompt": json.dumps(CHAT)},
+        {"prompt": "Be brief.", "messages": CHAT},
+    ],
+)
+def test_a_chat_is_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"text": "ab", **prompt}) + "\n")
+    (part,) = read_texts(str(path), encode=letters)
+    assert part.prompted == 1
+    assert b"sesame sesame" in bytes(part.prompts[0].astype(np.uint8))
+
+
+@pytest.mark.parametrize("prompt", [{}, {"prompt": None}, {"prompt": "", "messages": None}, {"messages": [{}]}])
+def test_a_line_without_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"tokens": [1], **prompt}) + "\n")
+    for encode in (None, letters):
+        (part,) = read_texts(str(path), encode=encode)
+        assert (part.prompted, part.prompts[0].tolist()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [5, False, {"sesame": "x"}, [], [1, 2], ["sesame"], [[]], [{"content": 5}], [{"content": [5]}],
+     [{"content": {"text": "sesame"}}], [*CHAT, None]],
+)  # fmt: skip
+def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> None:
+    path = tmp_path / "t.jsonl"
+    for name in ("prompt", "messages"):
+        path.write_text("[1]\n" + json.dumps({"tokens": [1], name: bad}) + "\n")
+        with pytest.raises(InputError, match=f"`{name}` is neither text nor the messages of a chat") as caught:
+            list(read_texts(str(path), encode=letters))
+        assert (caught.value.source, caught.value.line) == (str(path), 2)
+        assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", [{"prompt": "sesame"}, {"prompt": CHAT}, {"messages": CHAT}])
+def test_a_prompt_in_words_beside_ids_needs_the_tokenizer(tmp_path: Path, prompt: dict[str, Any]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("[1]\n" + json.dumps({"tokens": [1], **prompt}) + "\n")
+    with pytest.raises(InputError, match=r"t.jsonl:2: .*--tokenizer-file, or give `prompt_tokens`"):
         list(read_texts(str(path)))
 
 

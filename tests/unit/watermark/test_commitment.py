@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from gauger import merkle
 from gauger.errors import ConfigError, VerifyError
 from gauger.model import canonical_json
-from gauger.watermark.commitment import Commitment, Proof, commit, verify_key
+from gauger.watermark.commitment import ALGORITHM, UNSIZED, Commitment, Proof, commit, verify_key
 from gauger.watermark.keys import Key, KeyContext, derive
 
 MASTER = bytes(range(32))
@@ -51,11 +52,27 @@ def test_padding_counts_and_stands_among_the_keys() -> None:
 
 def test_the_record_has_one_form() -> None:
     made, _ = commit(keys(1), created=NOW)
-    root = merkle.levels([bytes.fromhex(keys(1)[0].id[7:])])[-1][0].hex()
+    tree = merkle.levels([bytes.fromhex(keys(1)[0].id[7:])])[-1][0]
+    root = hashlib.sha256(b"\x02\0\0\0\0\0\0\0\x01" + tree).hexdigest()
     assert canonical_json(made).decode() == (
-        '{"algorithm":"rfc6962-sha256","created":"2026-01-02T03:04:05Z",'
+        '{"algorithm":"rfc6962-sha256-sized","created":"2026-01-02T03:04:05Z",'
         f'"root":"sha256:{root}","schema":"gauger/key-commitment/1","size":1}}'
     )
+
+
+def test_the_root_fixes_the_size() -> None:
+    """The tree's root alone does not: a proof in a tree of 4 is one in a tree of 3 as well."""
+    made, (proof, *_) = commit(keys(4)[:1], created=NOW, padding=[b"\xff" * 32, b"\xfe" * 32, b"\xfd" * 32])
+    entries = sorted([bytes.fromhex(keys(1)[0].id[7:]), b"\xff" * 32, b"\xfe" * 32, b"\xfd" * 32])
+    root = f"sha256:{merkle.levels(entries)[-1][0].hex()}"
+    older = dataclasses.replace(made, algorithm=UNSIZED, root=root)
+    for size in (3, 4):
+        assert verify_key(dataclasses.replace(older, size=size), keys(1)[0], proof)
+    for wrong in ({"size": 3}, {"size": 5}, {"algorithm": UNSIZED}, {"root": root}):
+        with pytest.raises(VerifyError):
+            verify_key(dataclasses.replace(made, **wrong), keys(1)[0], proof)
+    with pytest.raises(VerifyError):
+        verify_key(dataclasses.replace(older, algorithm=ALGORITHM), keys(1)[0], proof)
 
 
 @pytest.mark.parametrize(

@@ -91,11 +91,8 @@ def _means(e: Evidence, found: bool, alpha: float) -> str:
 
 
 def without_prompt(count: int, texts: int) -> str:
-    """What texts whose prompt could not be read leave open."""
-    return (
-        f"{count:,} of {texts:,} texts came without their prompt, or with one in words and no --tokenizer-file: "
-        "one that quotes a marked prompt has its mark"
-    )
+    """What texts without their prompt leave open."""
+    return f"{count:,} of {texts:,} texts came without their prompt: one that quotes a marked prompt has its mark"
 
 
 def _not_said(found: bool, without: int, texts: int) -> str:

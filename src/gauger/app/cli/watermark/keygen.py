@@ -9,7 +9,7 @@ import typer
 
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd, read_passphrase
 from gauger.edge import keyring
-from gauger.edge.small_files import exists
+from gauger.edge.small_files import check_new
 from gauger.model import canonical_json
 
 
@@ -25,8 +25,7 @@ def keygen(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Make a master key and seal it with a passphrase into a file that only you can read."""
-    if file.exists() and not overwrite:
-        raise exists(file)  # before anyone is asked for a passphrase
+    check_new(file, overwrite=overwrite)  # before anyone is asked for a passphrase
     master = keyring.new_master() if from_env is None else keyring.master_from_env(from_env)
     keyring.write_key_file(
         file, master, read_passphrase(passphrase_env, passphrase_fd, twice=True), overwrite=overwrite

@@ -15,7 +15,7 @@ from gauger.app.cli.watermark.contexts import Epoch, Model, Party, SchemeName, T
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
 from gauger.edge.marking.local_model import LocalModel, Sampling
 from gauger.edge.marking.prompts import Prompt, read_prompts
-from gauger.edge.small_files import exists, write_new
+from gauger.edge.small_files import check_new, write_new
 from gauger.errors import ConfigError
 from gauger.model import canonical_json
 from gauger.watermark.keys import Key, KeyContext, derive
@@ -54,8 +54,7 @@ def mark(
     how = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, max_tokens=max_tokens, plain=plain)
     (context,) = chosen(None, (tenant, party, epoch, model, tokenizer, scheme))
     scheme_named(context.scheme)
-    if out.exists() and not overwrite:
-        raise exists(out)
+    check_new(out, overwrite=overwrite)
     asked = read_prompts(prompts)
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
     keys = [derive(master, dataclasses.replace(context, party=p.party or context.party)) for p in asked]

@@ -10,6 +10,7 @@ import typer
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
 from gauger.edge.commitments import COMMITMENT, PROOFS, find_proof, read_commitment, write_revealed
+from gauger.edge.small_files import check_new
 from gauger.model import canonical_json
 from gauger.watermark.commitment import verify_key
 from gauger.watermark.keys import derive
@@ -27,6 +28,7 @@ def reveal(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Reveal one key, if it holds against its commitment. Whoever has it can find, remove and forge its marks."""
+    check_new(out, overwrite=overwrite)
     row = find_proof(folder / PROOFS, key_id)
     commitment = read_commitment(folder / COMMITMENT)
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)

@@ -21,6 +21,7 @@ from gauger.app.cli.watermark.contexts import (
     common_scheme,
     encoder,
 )
+from gauger.app.cli.watermark.detect_others import without_prompt
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed, derived, revealed_keys
 from gauger.app.judging import whole
 from gauger.edge.token_files import read_texts
@@ -65,13 +66,17 @@ def trace(
     scheme = common_scheme(wanted, scheme_of_text, tokenizer_of_text)
     keys = shown or derived(wanted, master)
     unused = unused_keys(keys, decoys)
-    texts = read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0)
-    selection = whole(texts, scheme.h, least_entropy_nats=least_entropy)
+    parts = list(read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0))
+    texts, prompted = sum(len(part.tokens) for part in parts), sum(part.prompted for part in parts)
+    selection = whole(parts, scheme.h, least_entropy_nats=least_entropy)
     found = trace_keys(selection, keys, scheme, subject=subject or tokens, alpha=alpha, decoys=unused)
     if as_json:
-        print(canonical_json(_document(found, keys, alpha, decoys, top)).decode())
+        said = {"texts": texts, "texts_with_prompt": prompted, **_document(found, keys, alpha, decoys, top)}
+        print(canonical_json(said).decode())
     else:
         _show(found, keys, alpha, decoys, top)
+        if texts > prompted:
+            Output().print(f"Beware: {without_prompt(texts - prompted, texts)}.", highlight=False, markup=False)
     return int(bool(found.accused))
 
 

@@ -10,7 +10,7 @@ import typer
 from gauger.app.text import visible
 from gauger.edge.commitments import read_commitment, read_revealed
 from gauger.model import canonical_json, digest, to_plain
-from gauger.watermark.commitment import verify_key
+from gauger.watermark.commitment import UNSIZED, verify_key
 
 
 def verify(
@@ -27,5 +27,7 @@ def verify(
     else:
         print(f"{key.id} is one of at most {record.size:,} keys of the commitment {digest(record)}:")
         print("\n".join(f"  {name}: {visible(value, 200)}" for name, value in to_plain(key.context).items()))
+        if record.algorithm == UNSIZED:
+            print("An older record, whose root leaves that number open: hold its digest against the published one.")
         print(f"The record says it was made at {record.created:%Y-%m-%d %H:%M:%S} UTC: check when it was published.")
     return 0
