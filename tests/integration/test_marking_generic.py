@@ -78,6 +78,15 @@ def test_scores_are_left_alone_where_nothing_is_marked() -> None:
     assert np.array_equal(marked([*PROMPT, 5, 9, 7], scores), bent)
 
 
+@pytest.mark.parametrize(("h", "marked"), [(1, False), (2, True), (4, True)])
+def test_a_prompt_of_all_tokens_uses_up_windows_of_one(monkeypatch: pytest.MonkeyPatch, h: int, marked: bool) -> None:
+    """Why engines refuse to serve h = 1 (serving.LEAST_H)."""
+    monkeypatch.setitem(globals(), "PROMPT", list(range(VOCABULARY)))
+    mine = key("account:1", f"gumbel:h={h}")
+    answer = written(MarkingLogits(mine, rng=np.random.default_rng(3), **OPTIONS), 200)
+    assert (log_e(answer, mine) > math.log(1e6)) == marked
+
+
 @pytest.mark.parametrize("tokens", [[1, 2], [*PROMPT[:-1], 0, 0], PROMPT[:-1]])
 def test_another_response_is_refused(tokens: list[int]) -> None:
     marked = MarkingLogits(key("a"), rng=np.random.default_rng(3), **OPTIONS)

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare
 
 from gauger.edge.marking.turns import Turn
-from gauger.errors import ConfigError
+from gauger.errors import ConfigError, InputError
 from gauger.model import Evidence
 from gauger.watermark.corpus import select
 from gauger.watermark.detection import detect
@@ -205,13 +205,28 @@ def test_dropped_tokens_stay_dropped() -> None:
     assert torch.exp(bent).sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("fault", [torch.nan, torch.inf])
+def test_a_row_with_a_fault_is_refused_where_it_would_be_marked(fault: float) -> None:
+    processor, scores = marking.MarkingProcessor([key("account:1", "gumbel:h=1"), None]), torch.zeros(2, VOCABULARY)
+    processor(torch.tensor([[1], [1]]), scores)
+    rows = torch.tensor([[1, 2], [1, 2]])
+    scores[1, 9] = fault
+    torch.testing.assert_close(processor(rows, scores)[1], scores[1], equal_nan=True)
+    scores[0, 9] = fault
+    with pytest.raises(InputError, match="logits must be numbers"):
+        processor(rows, scores)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"do_sample": False}, "greedy"),
         ({"temperature": 0}, "greedy"),
         ({"num_beams": 2}, "beams"),
-        ({"assistant_model": "x"}, "assistants"),
+        ({"assistant_model": "x"}, "assistant_model"),
+        ({"assistant_early_exit": 1}, "assistant_early_exit"),
+        ({"prompt_lookup_num_tokens": 3}, "prompt_lookup_num_tokens"),
+        ({"use_mtp": True}, "use_mtp"),
     ],
 )
 def test_what_cannot_be_marked_is_refused(model: Any, options: dict[str, Any], says: str) -> None:

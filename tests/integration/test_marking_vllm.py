@@ -495,6 +495,19 @@ def test_it_is_so_in_vllms_own_batch_and_sampler(host: Host) -> None:
 
 
 @RUNNERS
+def test_what_is_asked_for_token_by_token_is_not_marked(host: Host, runner: Any) -> None:
+    """As vLLM makes its beams: so the how-to has the gateway refuse them."""
+    engine, whole = runner(host), asked(host, None)
+    for _ in range(STEPS):
+        one = Asked(None, whole.params, whole.prompt + whole.written)
+        engine.change(new=[one])
+        engine.step()
+        engine.change(gone=[one])
+        whole.written += one.written
+    assert found(whole, FLEET) < math.log(20)
+
+
+@RUNNERS
 def test_a_batch_without_marked_rows_is_left_alone(host: Host, runner: Any) -> None:
     engine = runner(host)
     engine.change(new=[asked(host, "staff")])
@@ -510,7 +523,7 @@ def test_a_batch_without_marked_rows_is_left_alone(host: Host, runner: Any) -> N
 
 
 @pytest.mark.parametrize("name", ["vllm", "vllm_v2"])
-@pytest.mark.parametrize("party", ["", " ", None, 7, ["account:1"], "x" * 2000])
+@pytest.mark.parametrize("party", ["", " ", None, 7, ["account:1"], "x" * 2000, "account:\ud800"])
 def test_a_client_cannot_opt_out_by_naming_nobody(host: Host, name: str, party: Any) -> None:
     made = importlib.import_module(f"gauger.edge.marking.{name}").Marking
     with pytest.raises(ValueError, match=ARGUMENT):
@@ -527,17 +540,18 @@ def test_tokens_that_the_engine_keeps_to_itself_are_an_error(host: Host) -> None
         engine.step()
 
 
-def test_a_row_without_numbers_is_left_to_the_engine(host: Host) -> None:
+@pytest.mark.parametrize("faulty", [slice(None), 7])
+def test_a_row_without_numbers_is_left_to_the_engine(host: Host, faulty: slice | int) -> None:
     engine, broken, one = FirstRunner(host), asked(host, "account:2"), asked(host, "account:1")
     engine.change(new=[broken, one])
     for _ in range(3):
         engine.step()
     for rows in (slice(1), slice(2)):
         logits = torch.randn(2, VOCABULARY)
-        logits[rows] = torch.nan
-        after = engine.processor.apply(logits)
-        assert torch.isnan(after[rows]).all()
-        assert torch.isfinite(after[1]).sum() == (1 if rows.stop == 1 else 0)
+        logits[rows, faulty] = torch.nan
+        after = engine.processor.apply(logits.clone())
+        torch.testing.assert_close(after[rows], logits[rows], rtol=0, atol=0, equal_nan=True)
+        assert (torch.isfinite(after[1]).sum() == 1) == (rows.stop == 1)
 
 
 def test_the_how_tos_settings_and_classes_are_real(host: Host) -> None:
@@ -550,6 +564,7 @@ def test_the_how_tos_settings_and_classes_are_real(host: Host) -> None:
     for module, name in named:
         assert callable(getattr(importlib.import_module(f"gauger.edge.marking.{module}"), name).apply)
     assert f'"{ARGUMENT}"' in page
+    assert "`use_beam_search`" in page
 
 
 def test_drafts_are_refused(host: Host) -> None:
@@ -609,7 +624,7 @@ def test_vllms_own_loaders_take_it_for_both_runners(
         check(host.params(extra_args={ARGUMENT: " "}))
 
 
-@pytest.mark.parametrize("scheme", ["tournament:h=1:layers=3", "greenlist:h=1:delta=2"])
+@pytest.mark.parametrize("scheme", ["tournament:h=2:layers=3", "greenlist:h=1:delta=2"])
 def test_other_schemes_draw_by_the_engines_seed(host: Host, tmp_path: Path, scheme: str) -> None:
     """Every process of a model draws for itself, and must draw alike."""
     (tmp_path / "marking.json").write_text(json.dumps(SETTINGS | {"scheme": scheme}))
@@ -633,7 +648,10 @@ def test_other_schemes_draw_by_the_engines_seed(host: Host, tmp_path: Path, sche
         (SETTINGS | {"master_env": None}, "where the master key is"),
         (SETTINGS | {"key_file": "k"}, "where the master key is"),
         (SETTINGS | {"scheme": "gumble"}, "no scheme is called"),
+        (SETTINGS | {"scheme": "gumbel:h=1"}, "h of at least"),
+        (SETTINGS | {"scheme": "tournament:h=1"}, "h of at least"),
         (SETTINGS | {"tenant": " "}, "tenant"),
+        (SETTINGS | {"tenant": " ", "unmarked": [FLEET]}, "tenant"),
         (SETTINGS | {"period_days": 0}, "period_days"),
         (SETTINGS | {"master_env": "NOT_SET"}, "is not set"),
     ],

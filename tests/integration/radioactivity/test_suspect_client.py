@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import time
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -258,6 +260,28 @@ def test_a_key_does_not_cross_the_net_in_the_clear() -> None:
         check_address(local, with_key=True)
     with pytest.raises(ConfigError, match="in the clear"):
         check_address("http://model.example/v1", with_key=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "through"),
+    [("http://127.0.0.1:9/v1", False), ("HTTP://localhost:9/v1", False), ("https://model.example/v1", True)],
+)
+def test_a_proxy_is_never_handed_the_key_in_the_clear(monkeypatch, url: str, through: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        suspect, _ = client(SimpleNamespace(url=url), timeout_s=0.05)
+        with pytest.raises(ExchangeError, match="no whole response"):
+            suspect.ask(PROMPT)
+        proxy.setblocking(False)
+        try:
+            heard = proxy.accept()[0].recv(4096)
+        except BlockingIOError:
+            heard = b""
+    assert heard.startswith(b"CONNECT model.example:443") if through else heard == b""
+    assert b"k-1" not in heard
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a\n", "a\r\nX-Other: 1", "\N{KEY}", "x" * 5000])

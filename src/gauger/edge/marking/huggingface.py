@@ -22,9 +22,10 @@ from gauger.errors import ConfigError
 from gauger.watermark.keys import Key
 
 _REWRITTEN = (
-    "marking: the host gave other rows than it was given tokens for: no beams and no assistant model, please, and a "
-    "new processor for each generate()"
+    "marking: the host gave other rows than it was given tokens for: no beams, assistant model or prompt lookup, "
+    "please, and a new processor for each generate()"
 )
+_DRAFTS = ("assistant_model", "assistant_early_exit", "prompt_lookup_num_tokens", "use_mtp")
 
 
 def generate(model: Any, keys: Sequence[Key | None], **options: Any) -> Any:
@@ -35,16 +36,19 @@ def generate(model: Any, keys: Sequence[Key | None], **options: Any) -> Any:
         options: as for ``model.generate``, inputs included.
 
     Raises:
-        ConfigError: no sampling, a temperature of 0, beams, or an assistant: they leave a mark no room, or take what it
-            is not offered. Or keys for several schemes.
+        ConfigError: no sampling, a temperature of 0, beams, or drafts, as of an assistant model or prompt lookup: they
+            leave a mark no room, or take what it is not offered. Or keys for several schemes.
     """
     defaults = options.get("generation_config") or model.generation_config
-    names = ("do_sample", "temperature", "num_beams", "assistant_model", "num_return_sequences")
+    names = ("do_sample", "temperature", "num_beams", "num_return_sequences", *_DRAFTS)
     said = {name: options.get(name, getattr(defaults, name, None)) for name in names}
     if not said["do_sample"] or said["temperature"] == 0:
         raise ConfigError("marking: greedy text leaves a mark no room: give do_sample=True and a temperature above 0")
-    if (said["num_beams"] or 1) > 1 or said["assistant_model"] is not None:
-        raise ConfigError("marking: beams and assistants cannot be marked: leave out num_beams and assistant_model")
+    unmarkable = [name for name in _DRAFTS if said[name] not in (None, False)]
+    if (said["num_beams"] or 1) > 1:
+        unmarkable.append("num_beams")
+    if unmarkable:
+        raise ConfigError(f"marking: beams and drafts cannot be marked: leave out {', '.join(unmarkable)}")
     every = [key for key in keys for _ in range(said["num_return_sequences"] or 1)]
     return model.generate(**options, watermarking_config=MarkingConfig(every))
 

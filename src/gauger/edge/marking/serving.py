@@ -1,8 +1,8 @@
 """What a serving engine's process needs to mark: whose keys, and one request after the other.
 
 The process reads its settings from the JSON file that ``GAUGER_MARKING`` names. Keys are derived inside it. A request
-names a party, never a secret, and one that names none has the fleet's key: no client can ask to be left out. (Whoever
-asks for a few tokens at a time leaves the mark little room: docs/explanation/watermark.md.)
+names a party, never a secret, and one that names none has the fleet's key: no client is left out by what it names. What
+it can do by how it asks is in docs/explanation/watermark.md: few tokens at a time, or a prompt that uses up windows.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from gauger.watermark.schemes import Scheme
 VARIABLE = "GAUGER_MARKING"
 ARGUMENT = "gauger_party"
 MAX_BYTES = 1 << 20
+LEAST_H = 2  # of schemes that leave windows of the prompt unmarked: at h = 1 any 8,000 common tokens are nearly all
 
 Days = Annotated[int, Meta(ge=1, le=3650)]
 
@@ -73,14 +74,20 @@ class Keys:
 
     def __init__(self, settings: Settings, master: bytes) -> None:
         self.scheme: Scheme = scheme_named(settings.scheme)
+        if not self.scheme.repeats and self.scheme.h < LEAST_H:
+            raise ConfigError(
+                f"marking: under {settings.scheme} a prompt of common tokens leaves an answer unmarked: "
+                f"serve with h of at least {LEAST_H}"
+            )
         self._settings, self._master = settings, master
-        self.of(FLEET, datetime(1970, 1, 1, tzinfo=UTC))  # so that a wrong field is told at the start
+        self._derived(FLEET, datetime(1970, 1, 1, tzinfo=UTC))  # so that a wrong field is told at the start
 
     def of(self, party: str, now: datetime) -> Key | None:
         """The key of a party, None if the operator left it out."""
+        return None if party in self._settings.unmarked else self._derived(party, now)
+
+    def _derived(self, party: str, now: datetime) -> Key:
         s = self._settings
-        if party in s.unmarked:
-            return None
         (epoch,) = epochs(now, now, period_days=s.fleet_period_days if party == FLEET else s.period_days)
         return derive(
             self._master,
@@ -122,9 +129,12 @@ def party_of(extra_args: Mapping[str, Any] | None) -> str:
         ValueError: the argument is there, but names nobody: engines answer with an error then.
     """
     party = (extra_args or {}).get(ARGUMENT, FLEET)
-    if not isinstance(party, str) or not party.strip() or len(party.encode(errors="replace")) > MAX_FIELD_BYTES:
-        raise ValueError(f"{ARGUMENT} must be text of 1 to {MAX_FIELD_BYTES} bytes: the party's id")
-    return party
+    try:
+        if isinstance(party, str) and party.strip() and len(party.encode()) <= MAX_FIELD_BYTES:
+            return party
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold and UTF-8 cannot
+        pass
+    raise ValueError(f"{ARGUMENT} must be text of 1 to {MAX_FIELD_BYTES} bytes of UTF-8: the party's id")
 
 
 def now() -> datetime:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gauger.errors import InputError
 from gauger.stats import FloatArray
 from gauger.watermark.schemes import Candidates
 
@@ -18,9 +19,14 @@ def candidates(logits: Tensor) -> tuple[Candidates, FloatArray]:
 
     Args:
         logits: float[rows, vocabulary]; -inf is a token that was dropped.
+
+    Raises:
+        InputError: a NaN, or +inf.
     """
-    kept = (logits > -torch.inf).nonzero()
+    kept = (logits != -torch.inf).nonzero()
     left = logits[kept[:, 0], kept[:, 1]].double().cpu().numpy()
+    if not np.isfinite(left).all():
+        raise InputError("marking: logits must be numbers, or -inf for a token that was dropped")
     row, token = kept.cpu().numpy().T
     count = np.bincount(row, minlength=len(logits))
     place = np.arange(len(row)) - (count.cumsum() - count)[row]
