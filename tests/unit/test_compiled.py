@@ -67,6 +67,7 @@ NUMBAS = {"module": "numba", "name": "njit", "decorator": "njit(cache=True)"}
 
 def started(folder: Path, code: str, *args: str) -> subprocess.Popen[str]:
     env = {**os.environ, "PYTHONPATH": f"{SRC}{os.pathsep}{folder}", "NUMBA_CACHE_DIR": str(folder / "kept")}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"  # a full disk would cut Python's own files, too
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *args], env=env, cwd=folder, **pipes)
 
