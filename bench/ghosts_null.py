@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,16 @@ from scipy.stats import binomtest
 
 from gauger.lineage import ghost_seal
 from gauger.lineage.ghost_choice import dropped
-from gauger.lineage.ghost_scores import likeness, per_root, words_of
+from gauger.lineage.ghost_scores import Reading, Scored, by_likelihood, likeness, per_root, words_of
 from gauger.lineage.ghost_trial import TEXT_SCORE, Plan, Trial
 from gauger.model import digest
 
 K, BUDGET, ACCOUNTS, WORDS = 3, 40, 3, 40
 ALPHAS = (1e-2, 1e-3)
 Rng = np.random.Generator
-Suspect = Callable[[tuple[str, ...], np.ndarray, Rng], np.ndarray]
+Suspect = Callable[[tuple[str, ...], np.ndarray, Rng], Scored]
 NONE = np.empty(0)
+REFUSED, WINDOW = 0.02, 20  # by each model of two: a share of answers; characters that it reads
 
 
 def answer(rng: Rng) -> str:
@@ -39,28 +40,47 @@ def answer(rng: Rng) -> str:
     return " ".join(f"w{w}" for w in rng.zipf(1.5, rng.integers(3, 10)) % WORDS)
 
 
-def by_style(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> np.ndarray:
+def by_style(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> Scored:
     """A student of the same teacher on other records: its likelihoods are sharp, and differ from a reference's."""
     p = {text: -np.abs(rng.standard_cauchy(len(text.split()))) for text in sorted(set(answers))}
-    return np.array([per_root(p[text], 0.7 * p[text] + rng.normal(scale=0.01)) for text in answers])
+    return Scored(np.array([per_root(p[text], 0.7 * p[text] + rng.normal(scale=0.01)) for text in answers]))
 
 
-def by_length(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> np.ndarray:
+def by_length(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> Scored:
     """Likes long answers, and knows nothing else."""
-    return np.array([per_root(-np.ones(len(text.split())), NONE) for text in answers])
+    return Scored(np.array([per_root(-np.ones(len(text.split())), NONE) for text in answers]))
 
 
-def by_text(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> np.ndarray:
+def by_text(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> Scored:
     """Writes in the teacher's words; it is judged by four texts."""
-    return likeness(words_of([answer(rng) for _ in range(4)]), words_of(answers))
+    return Scored(likeness(words_of([answer(rng) for _ in range(4)]), words_of(answers)))
 
 
-def by_hindsight(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> np.ndarray:
+def by_hindsight(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> Scored:
     """Is told after each exchange which column was released, and puts all on the commonest."""
-    return np.where(np.arange(len(answers)) == np.bincount(past, minlength=len(answers)).argmax(), 5.0, 0.0)
+    return Scored(np.where(np.arange(len(answers)) == np.bincount(past, minlength=len(answers)).argmax(), 5.0, 0.0))
 
 
-SUSPECTS: dict[str, Suspect] = {f.__name__: f for f in (by_style, by_hindsight, by_text, by_length)}
+def by_reading(answers: tuple[str, ...], past: np.ndarray, rng: Rng) -> Scored:
+    """Reads words, and a reference characters; either may refuse an answer, or end before it does."""
+    read = {text: [_read(text, at, rng) for at in (_words(text), range(len(text)))] for text in sorted(set(answers))}
+    return by_likelihood("per-root", answers, [read[text] for text in answers])
+
+
+def _words(text: str) -> list[int]:
+    return [0, *(at + 1 for at, character in enumerate(text) if character == " ")]
+
+
+def _read(text: str, at: Sequence[int], rng: Rng) -> Reading:
+    """As far as ``WINDOW``, or nothing."""
+    if rng.random() < REFUSED:
+        return np.empty(0, int), NONE
+    begins = [place for place in at if place < WINDOW]
+    end = at[len(begins)] if len(begins) < len(at) else len(text)
+    return np.array([*begins, end]), np.append(-np.abs(rng.standard_cauchy(len(begins))), 0.0)
+
+
+SUSPECTS: dict[str, Suspect] = {f.__name__: f for f in (by_style, by_reading, by_hindsight, by_text, by_length)}
 
 
 def trial_of(rng: Rng, alpha: float, text: bool) -> tuple[Trial, list[tuple[str, ...]], list[int]]:
@@ -102,7 +122,8 @@ def run(suspect: Suspect, rng: Rng) -> tuple[float, int, float]:
     trial, answers, released = trial_of(rng, ALPHAS[-1], suspect is by_text)
     highest = -math.inf
     while not trial.over:
-        trial.add(suspect(answers[trial.done], np.array(released[: trial.done], int), rng))
+        found = suspect(answers[trial.done], np.array(released[: trial.done], int), rng)
+        trial.add(found.scores, unread=found.unread, cut=found.cut)
         highest = max(highest, trial.merged)
     verdict = trial.verdict(["sha256:" + "0" * 64])
     return highest, sum(a.named for a in verdict.accounts), math.exp(trial.merged)

@@ -84,7 +84,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("suspect", ["by_style", "by_hindsight"])
+@pytest.mark.parametrize("suspect", ["by_style", "by_reading", "by_hindsight"])
 def test_the_whole_path_from_twins_to_verdict(path: ModuleType, suspect: str) -> None:
     found = path.measured(suspect, 600, 5)
     for alpha in (1e-2, 1e-3):
