@@ -75,6 +75,15 @@ def test_our_side_of_the_benchmark_beside_peers(tmp_path: Path) -> None:
     assert sum(row["alarms"] for row in made["false_alarms"]) <= 3  # of 320 keys, at 1e-3
 
 
+def test_the_benchmark_of_prompts_that_use_up_windows(tmp_path: Path) -> None:
+    made = run("used_windows.py", tmp_path / "out.json", "--corpus", "10000", "--tokens", "40")["marked"]
+    assert fields(made) == {"scheme", "ids", "log10_p", "log10_p_without_prompt"}
+    alone = {row["scheme"]: row["log10_p"] for row in made if row["ids"] == 1}
+    after = {row["scheme"]: row["log10_p"] for row in made if row["ids"] > 1}
+    assert after["gumbel:h=1"] > 0.5 * alone["gumbel:h=1"]
+    assert after["gumbel:h=4"] < 0.9 * alone["gumbel:h=4"] < -30
+
+
 PEERS = {
     "detection": {"tool", "mark", "tokens", "tokens_per_s"},
     "false_alarms": {"corpus", "given_as", "tool", "mark", "keys", "alarms", "rate", "interval"},

