@@ -74,6 +74,21 @@ def detected(*rows: tuple[str | None, float]) -> dict[str, Any]:
     return {"schema": "gauger/detect/1", "results": made}
 
 
+def by_rule(rule: str, *rows: tuple[str | None, float]) -> dict[str, Any]:
+    """The first key is said to be found, at 0.001; p is no small number for any."""
+    said = {**detected(*rows), "rule": rule, "alpha": 1e-3, "keys": len(rows)}
+    for row in said["results"]:
+        row["evidence"]["params"] = {"log_p": -1.0}
+    said["results"][0]["found"] = True
+    return said
+
+
+def fixed_size(log_p: float | None) -> dict[str, Any]:
+    tail = {} if log_p is None else {"log_p": log_p}
+    e = evidence("canaries", 1.0, SHA[4], SHA[3], SHA[5])
+    return {"verdict": "learnt", "evidence": {**e, "params": {"rule": "fixed", **tail}}}
+
+
 def behaviour(*suspects: str, verdict: str = "related") -> dict[str, Any]:
     rows = [
         {
@@ -191,6 +206,15 @@ def test_what_does_not_belong_together_is_refused(gauger, documents: list[Any], 
         ({**behaviour("x"), "alpha": 0.05}, "does not reach the bound"),
         ({**weights("x", "not independent"), "alpha": 1e-18}, "does not reach the bound"),
         ({**weights("x", "not independent"), "evidence": None}, "does not reach the bound"),
+        ({**radioactive(-50.0, SHA[10], crossed=True), "alpha": 1e-6}, "does not reach the bound"),
+        ({**radioactive(13.0, SHA[10], crossed=True), "alpha": 1e-6}, "does not reach the bound"),
+        (by_rule("e-bh", (SHA[10], 6.0)), "does not reach the bound"),
+        (by_rule("e-bh", (SHA[10], 7.0), (SHA[11], 0.0)), "does not reach the bound"),
+        (by_rule("holm", (SHA[10], 9.0)), "does not reach the bound"),
+        ({**by_rule("e-bh", (SHA[10], 9.0)), "keys": 2}, "not those of all its keys"),
+        (by_rule("other", (SHA[10], 9.0)), "its rule is unknown"),
+        ({**canaries(1.0), **fixed_size(-6.0), "alpha": 1e-3}, "does not reach the bound"),
+        ({**canaries(1.0), **fixed_size(None), "alpha": 1e-3}, "does not reach the bound"),
     ],
 )
 def test_what_contradicts_itself_is_refused(gauger, document: dict[str, Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""A case's evidence computed again from its inputs, and held against what was written then.
+"""A case's campaigns and evidence computed again from their inputs, and held against what was written then.
 
 A command may come from a stranger's document, so it is not run as it stands: only verbs that judge are, with their
 options as a list and never by a shell, in a process that asks no endpoint, on copies of what they would write to.
@@ -21,7 +21,7 @@ from typing import Any, Literal
 from gauger.app.case_documents import SCAN, Row, campaign_rows, evidence_rows
 from gauger.case.entries import standing
 from gauger.errors import ConfigError, GaugerError, UnsupportedError
-from gauger.model import Case, canonical_json, digest
+from gauger.model import Case, Entry, canonical_json, digest
 
 OFFLINE = "GAUGER_OFFLINE"
 Output = Literal["folder", "file", "copy"]
@@ -41,6 +41,8 @@ NOT_PASSED = ("--api-key-env", "--remote", "--engine", "--keep-work", "--overwri
 FLAGS = ("--keep-work", "--overwrite", "--blind", "--plan-only")  # of these, those without a value
 # Python's own path is settled before the folder is entered: a stranger's numpy.py in there is data, not a module.
 PROGRAM = "import os, sys; from gauger.app.cli import main; os.chdir(sys.argv.pop(1)); main()"
+ELSEWHERE = frozenset({"command", "document", "gauger", "source"})  # in an entry: of one file and release
+DECIDES = frozenset({"alpha", "calibration", "candidate", "fdr", "plan", "verdict"})  # were it in an entry alone
 MAX_COPIED = 4 << 30
 SAID = 300  # characters of what a failed verb said
 
@@ -49,7 +51,7 @@ Word = Literal["same", "differs", "cannot be run again"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """One evidence entry, run again. why: what differs, or why it could not be run."""
+    """One entry, run again. method: of its evidence, or "campaign". why: what differs, or why it could not be run."""
 
     seq: int
     method: str
@@ -57,31 +59,40 @@ class Replayed:
     why: str
 
 
-def replay(case: Case, at: Path, say: Callable[[str], None], *, timeout_s: float) -> list[Replayed]:
-    """Run the commands of all standing evidence, each once.
+def replay(
+    case: Case, at: Path, say: Callable[[str], None], *, timeout_s: float, passphrase_env: str | None = None
+) -> list[Replayed]:
+    """Run the commands of all standing campaigns and evidence, each once.
 
     Args:
-        at: the folder that the commands' paths are relative to.
+        at: the folder that the commands' paths are relative to. passphrase_env: variable with that of key files, for
+            commands that had it from a descriptor or a terminal.
 
     Raises:
         ConfigError: there is no such folder.
     """
     if not at.is_dir():
         raise ConfigError(f"{at} is no folder: --at is where the commands were run")
-    commands = dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]]()
+    commands = dict[tuple[str, str], list[Entry]]()
     for entry in standing(case):
-        if entry.kind == "evidence":
-            key = str(entry.body.get("command", "")), str(entry.body.get("schema", ""))
-            commands.setdefault(key, []).append((entry.seq, entry.body["evidence"]))
+        if entry.kind in ("campaign", "evidence"):
+            schema = SCAN if entry.kind == "campaign" else str(entry.body.get("schema", ""))
+            commands.setdefault((str(entry.body.get("command", "")), schema), []).append(entry)
     found = list[Replayed]()
-    for (command, schema), rows in commands.items():
+    for (command, schema), entries in commands.items():
         try:
-            made = _made(_allowed(command), schema, {str(e["subject"]) for _, e in rows}, at, say, timeout_s)
+            words = _answered(_allowed(command), passphrase_env)
+            made = _made(words, schema, {_about(e.kind, e.body) for e in entries}, at, say, timeout_s)
         except (GaugerError, OSError) as error:  # of one command: the others are run all the same
-            found += [_told(seq, e, "cannot be run again", str(error)[:SAID]) for seq, e in rows]
+            found += [_told(e, "cannot be run again", str(error)[:SAID]) for e in entries]
             continue
-        found += [_held(seq, e, made) for seq, e in rows]
+        found += [_held(e, made) for e in entries]
     return sorted(found, key=lambda row: row.seq)
+
+
+def _about(kind: str, body: Mapping[str, Any]) -> str:
+    """The campaign's id, or the evidence's subject."""
+    return str(body["campaign"]["id"] if kind == "campaign" else body["evidence"]["subject"])
 
 
 def _allowed(command: str) -> list[str]:
@@ -97,17 +108,40 @@ def _allowed(command: str) -> list[str]:
     return words[1:]
 
 
+def _answered(words: Sequence[str], passphrase_env: str | None) -> list[str]:
+    """The words, for a process that nobody types to."""
+    if any(word == "-" or word.endswith("=-") for word in words):
+        raise UnsupportedError("it read its standard input, which is gone: a command that reads a file can be replayed")
+    kept, rest, asks = list[str](), list(words), any(word.partition("=")[0] == "--key-file" for word in words)
+    while rest:
+        word = rest.pop(0)
+        name = word.partition("=")[0]
+        if name == "--passphrase-fd":
+            rest = rest if "=" in word else rest[1:]
+        else:
+            kept.append(word)
+            asks = asks and name != "--passphrase-env"
+    if asks and passphrase_env is None:
+        raise UnsupportedError("its passphrase was typed or came by a descriptor: give replay's --passphrase-env NAME")
+    return [*kept, "--passphrase-env", str(passphrase_env)] if asks else kept
+
+
 def _made(
-    words: list[str], schema: str, subjects: set[str], at: Path, say: Callable[[str], None], timeout_s: float
+    words: list[str], schema: str, about: set[str], at: Path, say: Callable[[str], None], timeout_s: float
 ) -> list[Row]:
-    """The evidences that a command makes now; of a scan, those of these campaigns."""
+    """The entries that a command makes now; of a scan, those about these campaigns."""
     with tempfile.TemporaryDirectory(prefix="gauger-replay-") as scratch:
         line = [*_redirected(words, at, Path(scratch)), "--json"]
         say(f"running gauger {shlex.join(words)}")
         program = [sys.executable, "-P", "-c", PROGRAM, str(at), *line]
         try:
             ran = subprocess.run(  # noqa: S603
-                program, env={**os.environ, OFFLINE: "1"}, capture_output=True, timeout=timeout_s, check=False
+                program,
+                env={**os.environ, OFFLINE: "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise UnsupportedError(f"it took more than {timeout_s:,.0f} s") from None
@@ -119,8 +153,8 @@ def _made(
         if schema != SCAN:
             return evidence_rows(document)
         rows = list[Row]()
-        for name in sorted(subjects):
-            with suppress(ConfigError):  # which it does not find now: its evidence differs
+        for name in sorted(about):
+            with suppress(ConfigError):  # which it does not find now: what stands of it differs
                 rows += campaign_rows(document, name)
         return rows
 
@@ -166,22 +200,38 @@ def _copied(given: str | Path, to: str | Path) -> None:
     shutil.copyfile(given, to)
 
 
-def _held(seq: int, was: Mapping[str, Any], made: Sequence[Row]) -> Replayed:
-    """An evidence against those of its command: the one about the same, by the same method."""
-    same = ("subject", "null", "method")
-    rows = [body["evidence"] for kind, body in made if kind == "evidence"]
-    now = next((row for row in rows if all(row[name] == was[name] for name in same)), None)
+def _held(entry: Entry, made: Sequence[Row]) -> Replayed:
+    """An entry against what its command makes: the campaign of its id, or the evidence about the same by its method."""
+    now = next((body for kind, body in made if kind == entry.kind and _same(kind, entry.body, body)), None)
     if now is None:
-        return _told(seq, was, "differs", "the command makes no such evidence now")
-    other = [name for name in was if canonical_json(was[name]) != canonical_json(now.get(name))]
+        return _told(entry, "differs", f"the command makes no such {entry.kind} now")
+    was = {name: entry.body[name] for name in entry.body if name in now or name in DECIDES}
+    before, after = _flat(entry.kind, was), _flat(entry.kind, now)
+    names = dict.fromkeys([*before, *after])
+    other = [name for name in names if canonical_json(before.get(name)) != canonical_json(after.get(name))]
     if not other:
-        return _told(seq, was, "same", f"log e {was['log_e']}")
-    why = "; ".join(f"{name}: {_short(was[name])}, now {_short(now.get(name))}" for name in other)
-    return _told(seq, was, "differs", why)
+        return _told(entry, "same", f"log e {before['log_e']}" if entry.kind == "evidence" else "every field")
+    why = "; ".join(f"{name}: {_short(before.get(name))}, now {_short(after.get(name))}" for name in other)
+    return _told(entry, "differs", why)
 
 
-def _told(seq: int, evidence: Mapping[str, Any], word: Word, why: str) -> Replayed:
-    return Replayed(seq=seq, method=str(evidence["method"]), word=word, why=why)
+def _same(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    if _about(kind, was) != _about(kind, now):
+        return False
+    if kind == "campaign":
+        return True
+    same = all(was["evidence"].get(name) == now["evidence"][name] for name in ("null", "method"))
+    return same and was.get("candidate") == now.get("candidate")
+
+
+def _flat(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The record's fields, and what the entry says beside it."""
+    return {**body[kind], **{name: body[name] for name in body if name not in ELSEWHERE and name != kind}}
+
+
+def _told(entry: Entry, word: Word, why: str) -> Replayed:
+    method = "campaign" if entry.kind == "campaign" else str(entry.body["evidence"]["method"])
+    return Replayed(seq=entry.seq, method=method, word=word, why=why)
 
 
 def _short(value: Any) -> str:

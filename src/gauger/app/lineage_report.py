@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from gauger.app.judging import found_among
 from gauger.app.text import visible
 from gauger.edge.small_files import read_small
 from gauger.errors import ConfigError, InputError
@@ -162,12 +163,19 @@ def _consistent(source: str, word: str, guilty: str, evidence: Evidence | None, 
     if evidence is not None and evidence.kind != kind:
         raise InputError(f"holds evidence of kind {evidence.kind}, and this test gives {kind}", source=source)
     if word == guilty and (evidence is None or not reached):
-        raise InputError(f"says {word!r}, and its evidence does not reach the bound for that", source=source)
+        raise InputError(f"says {guilty!r}, and its evidence does not reach the bound for that", source=source)
 
 
 def _crosses(evidence: Evidence, said: Document) -> bool:
     """Whether e is above 1, and above 1 / alpha where the document holds it."""
     return evidence.log_e > 0 and evidence.log_e >= -math.log(float(said.get("alpha", 1.0)))
+
+
+def _by_tails(evidence: Evidence, said: Document, rows: Sequence[Document]) -> bool:
+    """Whether Holm's rule finds anything, of the whole and of each row."""
+    every = [evidence.params, *(row["evidence"]["params"] for row in rows)]
+    tails = [float(params["log_p"]) for params in every if "log_p" in params]  # there is none before the last question
+    return min(tails, default=0.0) <= math.log(float(said.get("alpha", 1.0)) / len(every))
 
 
 def _finding(source: str, said: Document, evidence: Evidence, **more: Any) -> Finding:
@@ -181,7 +189,8 @@ def _sealed(chance: Chance, rows: str, name: str, words: object) -> Callable[[st
     def read(source: str, said: Document) -> list[Finding]:
         evidence, word = _evidence(said["evidence"]), _word(source, said, words)
         by_tail = evidence.params.get("rule") == "fixed"  # of exact tails, and not of e
-        _consistent(source, word, "learnt", evidence, "exact", by_tail or _crosses(evidence, said))
+        reached = _by_tails(evidence, said, said[rows]) if by_tail else _crosses(evidence, said)
+        _consistent(source, word, "learnt", evidence, "exact", reached)
         more = {"seeds": (evidence.inputs[1],), "named": tuple(str(row[name]) for row in said[rows] if row["named"])}
         return [_finding(source, said, evidence, word=word, accuses=word == "learnt", chance=chance, **more)]
 
@@ -192,6 +201,7 @@ def _radioactive(source: str, said: Document) -> list[Finding]:
     evidence = _evidence(said["evidence"])
     seeds = tuple(dict.fromkeys(str(_evidence(key["evidence"]).inputs[1]) for key in said["keys"]))
     word = "learnt" if said["crossed"] else "not shown"
+    _consistent(source, word, "learnt", evidence, "exact", _crosses(evidence, said))
     more = {"seeds": seeds, "named": tuple(str(key["context"]["party"]) for key in said["keys"] if key["named"])}
     return [_finding(source, said, evidence, word=word, accuses=word == "learnt", chance="text", **more)]
 
@@ -201,6 +211,8 @@ def _detected(source: str, said: Document) -> list[Finding]:
     rows = said["results"]
     found = [_evidence(row["evidence"]) for row in rows]
     word = "found" if any(row["found"] for row in rows) else "not found"
+    if word == "found":
+        _borne(source, said, found)
     more: dict[str, Any] = {"word": word, "accuses": word == "found"}
     if any(row["context"] is None for row in rows):
         return [
@@ -216,6 +228,15 @@ def _detected(source: str, said: Document) -> list[Finding]:
         inputs = tuple(dict.fromkeys(i for e in found for i in e.inputs))
         evidence = replace(evidence, null=null, log_e=value, inputs=inputs, params={"keys": len(found)})
     return [_finding(source, said, evidence, **more, chance="text", seeds=seeds)]
+
+
+def _borne(source: str, said: Document, evidence: Sequence[Evidence]) -> None:
+    """Refuse what is said to be found, and by the document's own rule, numbers and count of keys is not."""
+    if said["rule"] not in ("e-bh", "holm") or said["keys"] != len(evidence):
+        raise InputError("its results are not those of all its keys, or its rule is unknown", source=source)
+    bears = found_among(evidence, float(said["alpha"]), anytime=said["rule"] == "e-bh")
+    for row, one, reached in zip(said["results"], evidence, bears, strict=True):
+        _consistent(source, "found" if row["found"] else "", "found", one, one.kind, bool(reached))
 
 
 def _behaving(source: str, said: Document) -> list[Finding]:

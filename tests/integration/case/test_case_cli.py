@@ -171,10 +171,66 @@ def test_two_campaigns_of_one_scan_are_replayed_by_one_run(
         return SimpleNamespace(returncode=1, stdout=(folder / "report.json").read_bytes(), stderr=b"")
 
     monkeypatch.setattr("gauger.app.case_replaying.subprocess.run", run)
-    rows = said(gauger, "case", "replay", "C-1")["evidence"]
+    rows = said(gauger, "case", "replay", "C-1")["entries"]
     assert len(ran) == 1
-    assert len(rows) == 2 * len(report["campaigns"][0]["evidence"])
+    assert len(rows) == 2 * (1 + len(report["campaigns"][0]["evidence"]))
     assert {row["word"] for row in rows} == {"same"}
+
+
+def test_what_was_added_to_a_campaign_is_found_by_replay(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account of somebody innocent, and a number of exchanges, that no evidence holds."""
+    folder = scan_folder()
+    report = json.loads((folder / "report.json").read_text()) | {"command": "gauger scan log.jsonl"}
+    made = json.dumps(report).encode()
+    (folder / "report.json").write_bytes(made)
+    said(gauger, "case", "new", "true", "--scan", str(folder))
+    report["campaigns"][0]["accounts"] += [report["campaigns"][0]["accounts"][0] | {"account": "innocent"}]
+    report["campaigns"][0]["exchanges"] = 999_999
+    (folder / "report.json").write_text(json.dumps(report))
+    said(gauger, "case", "new", "false", "--scan", str(folder))
+    ran = SimpleNamespace(returncode=1, stdout=made, stderr=b"")
+    monkeypatch.setattr("gauger.app.case_replaying.subprocess.run", lambda *_, **__: ran)
+    assert {row["word"] for row in said(gauger, "case", "replay", "true")["entries"]} == {"same"}
+    code, out, _ = gauger("case", "replay", "false", "--json")
+    campaign, *rest = json.loads(out)["entries"]
+    assert (code, campaign["method"], campaign["word"]) == (4, "campaign", "differs")
+    assert "accounts: " in campaign["why"]
+    assert "exchanges: 999999, now " in campaign["why"]
+    assert {row["word"] for row in rest} == {"same"}
+    ran.stdout = json.dumps(report | {"campaigns": []}).encode()
+    assert {row["word"] for row in json.loads(gauger("case", "replay", "true", "--json")[1])["entries"]} == {"differs"}
+
+
+@pytest.mark.parametrize("altered", [{"alpha": 0.9}, {"plan": "sha256:" + "0" * 64}])
+def test_what_stands_beside_the_evidence_is_held_too(gauger: Gauger, altered: dict[str, Any]) -> None:
+    said(gauger, "case", "new", "C-1")
+    path = detected(gauger)
+    path.write_text(json.dumps(json.loads(path.read_text()) | altered))
+    said(gauger, "case", "add", "evidence", "C-1", str(path))
+    code, out, _ = gauger("case", "replay", "C-1", "--json")
+    (row,) = json.loads(out)["entries"]
+    assert (code, row["word"]) == (4, "differs")
+    assert row["why"].startswith(f"{next(iter(altered))}: ")
+
+
+def test_a_key_files_passphrase_is_asked_for_in_replay_and_standard_input_is_not_read(
+    gauger: Gauger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(gauger, "case", "new", "C-1")
+    document = json.loads(detected(gauger).read_text())
+    monkeypatch.setenv("WORDS", "a long passphrase")
+    assert gauger("watermark", "keygen", "master.key", "--passphrase-env", "WORDS")[0] == 0
+    line = document["command"].replace("--master-env MASTER", "--key-file master.key")
+    for k, command in enumerate((f"{line} --passphrase-fd 9", line, line.replace("texts.jsonl", "-"))):
+        Path(f"{k}.json").write_text(json.dumps(document | {"command": command}))
+        said(gauger, "case", "add", "evidence", "C-1", f"{k}.json")
+    rows = json.loads(gauger("case", "replay", "C-1", "--json")[1])["entries"]
+    assert [row["word"] for row in rows] == ["cannot be run again"] * 3
+    assert ["--passphrase-env NAME" in row["why"] for row in rows] == [True, True, False]
+    assert "standard input" in rows[2]["why"]
+    rows = json.loads(gauger("case", "replay", "C-1", "--passphrase-env", "WORDS", "--json")[1])["entries"]
+    assert [row["word"] for row in rows] == ["differs", "differs", "cannot be run again"]  # it ran, with another key
+    assert "now" in rows[0]["why"] or "no such evidence" in rows[0]["why"]
 
 
 def test_another_campaign_corrects_none(gauger: Gauger) -> None:
@@ -248,18 +304,18 @@ def test_evidence_is_added_corrected_and_replayed(gauger: Gauger) -> None:
     path = detected(gauger)
     (first,) = said(gauger, "case", "add", "evidence", "C-1", str(path))["entries"]
     found = said(gauger, "case", "replay", "C-1")
-    assert [(row["seq"], row["word"]) for row in found["evidence"]] == [(0, "same")]
+    assert [(row["seq"], row["word"]) for row in found["entries"]] == [(0, "same")]
     document = json.loads(path.read_text())
     document["results"][0]["evidence"]["log_e"] = 30.0
     Path("wrong.json").write_text(json.dumps(document))
     said(gauger, "case", "add", "evidence", "C-1", "wrong.json", "--corrects", first["digest"])
     code, out, _ = gauger("case", "replay", "C-1", "--json")
-    (row,) = json.loads(out)["evidence"]
+    (row,) = json.loads(out)["entries"]
     assert (code, row["seq"], row["word"]) == (4, 1, "differs")
     assert row["why"].startswith("log_e: 30, now ")
     shutil.move("texts.jsonl", "gone.jsonl")
     code, out, _ = gauger("case", "replay", "C-1", "--json")
-    assert (code, json.loads(out)["evidence"][0]["word"]) == (3, "cannot be run again")
+    assert (code, json.loads(out)["entries"][0]["word"]) == (3, "cannot be run again")
     code, _, err = gauger("case", "add", "note", "C-1", "x", "--corrects", first["digest"])
     assert (code, "no note of this case" in err) == (2, True)
 
@@ -284,7 +340,7 @@ def test_a_strangers_command_does_nothing(gauger: Gauger, command: str) -> None:
     said(gauger, "case", "add", "evidence", "C-1", "detect.json")
     before = sorted(Path().rglob("*"))
     code, out, _ = gauger("case", "replay", "C-1", "--json")
-    assert (code, json.loads(out)["evidence"][0]["word"]) == (3, "cannot be run again")
+    assert (code, json.loads(out)["entries"][0]["word"]) == (3, "cannot be run again")
     assert sorted(Path().rglob("*")) == before
 
 
@@ -307,7 +363,7 @@ def test_what_a_strangers_command_would_write_to(gauger: Gauger) -> None:
         Path(f"{k}.json").write_text(json.dumps(first | {"command": command}))
         said(gauger, "case", "add", "evidence", "C-1", f"{k}.json")
     said(gauger, "case", "add", "evidence", "C-1", "detect.json")
-    *rows, last = json.loads(gauger("case", "replay", "C-1", "--json")[1])["evidence"]
+    *rows, last = json.loads(gauger("case", "replay", "C-1", "--json")[1])["entries"]
     assert last["word"] == "same"  # the others do not keep it from being run
     for row, why in zip(rows, WRITTEN_TO.values(), strict=True):
         assert row["word"] == "cannot be run again"
@@ -322,7 +378,7 @@ def test_a_strangers_folder_holds_data_and_no_modules(gauger: Gauger) -> None:
     for name in ("gauger", "numpy", "typer"):
         Path(f"at/{name}.py").write_text("open('pwned', 'w')")
     found = said(gauger, "case", "replay", "C-1", "--at", "at")
-    assert found["evidence"][0]["word"] == "same"
+    assert found["entries"][0]["word"] == "same"
     assert not list(Path().rglob("pwned"))
     assert gauger("case", "replay", "C-1", "--at", "nowhere")[0] == 2
     assert gauger("case", "replay", "C-1", "--timeout", "inf")[0] == 2
