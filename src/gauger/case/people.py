@@ -87,9 +87,26 @@ def approvals(case: Case, of: str) -> dict[str, str]:
     return {e.author: e.body["verdict"] for e in case.entries if e.kind == "review" and e.body["of"] == of}
 
 
-def rejected(case: Case, of: str) -> bool:
-    """Whether somebody's latest word on the entry with this digest is to reject it."""
-    return "reject" in approvals(case, of).values()
+def record_of(entry: Entry) -> str:
+    """The digest of the finding that an entry holds, "" where it holds none. Several entries may hold one."""
+    if entry.kind in ("campaign", "evidence"):
+        return digest(entry.body[entry.kind])
+    return digest({name: entry.body[name] for name in ("name", "what")}) if entry.kind == "suspect" else ""
+
+
+def opinions(case: Case) -> dict[str, dict[str, str]]:
+    """Each reviewer's latest verdict on each finding, by its digest, whichever of its entries they reviewed."""
+    of = {digest(e): record_of(e) for e in case.entries}
+    found = dict[str, dict[str, str]]()
+    for e in case.entries:
+        if e.kind == "review" and (record := of.get(e.body["of"])):
+            found.setdefault(record, {})[e.author] = e.body["verdict"]
+    return found
+
+
+def rejected(case: Case) -> frozenset[str]:
+    """The findings that somebody's latest word is to reject: to enter one again does not bring it back."""
+    return frozenset(record for record, said in opinions(case).items() if "reject" in said.values())
 
 
 def approved(case: Case, of: str, roles: Mapping[str, str] | None = None) -> bool:

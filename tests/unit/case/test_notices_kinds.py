@@ -388,7 +388,8 @@ def test_an_unknown_kind_is_refused() -> None:
 def test_what_a_reviewer_rejected_is_left_out_and_said() -> None:
     evidence = {"null": "n", "kind": "exact", "method": "m", "params": {}, "log_e": 3.0, "n": 9, "inputs": []}
 
-    def case(*reviews: str) -> Case:
+    def case(*reviews: str | None) -> Case:
+        """None: the same evidence is entered again."""
         made = Case(id="C-1", entries=())
         rows: list[tuple[str, dict[str, Any]]] = [
             ("evidence", {"evidence": evidence, "document": f"sha256:{'0' * 64}"})
@@ -399,7 +400,10 @@ def test_what_a_reviewer_rejected_is_left_out_and_said() -> None:
             made = Case(id="C-1", entries=(*made.entries, entry))
         return made
 
-    for reviews, told, left in (((), 1, 0), (("reject",), 0, 1), (("reject", "approve"), 1, 0)):
+    for reviews, told, left in (
+        *(((), 1, 0), (("reject",), 0, 1), (("reject", "approve"), 1, 0)),
+        *((("reject", None), 0, 2), ((None, "reject"), 0, 2), (("reject", None, "approve"), 1, 0)),
+    ):
         facts = gathered(case(*reviews))
         assert (len(facts.evidence), facts.rejected) == (told, left)
         assert any("rejected" in line for line in summary(facts)) == bool(left)

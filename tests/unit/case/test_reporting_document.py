@@ -330,6 +330,10 @@ def test_objections_and_rejections_stand_beside_the_figure() -> None:
     book.add("appeal", {"of": found, "by": "the operator", "why": "bought data"})
     document = report(book.case)
     assert facts(section(document, "measured"), "Reviews") == ["jonas (reviewer): rejected"]
+    twice = Book()
+    twice.measure(evidence())
+    twice.add("review", {"of": twice.measure(evidence()), "verdict": "reject", "why": "x"}, "jonas")
+    assert facts(section(report(twice.case), "measured"), "Reviews") == ["jonas (reviewer): rejected"]
     assert facts(section(document, "measured"), "Objections") == ["Entry 2"]
     assert "Rejections by reviewers: 1. Objections: 1." in text(section(document, "summary"))
     assert "“the seal was opened”" in text(section(document, "matters"))
@@ -357,8 +361,10 @@ def test_where_every_figure_is_rejected_none_is_the_highest() -> None:
     book = Book()
     found = book.measure(evidence())
     book.add("review", {"of": found, "verdict": "reject", "why": "the wrong suspect was asked"}, "jonas")
-    first = text(section(report(book.case), "summary"))
-    assert ("approved" in first, "log10 e" in first) == (False, False)
+    for _ in range(2):
+        first = text(section(report(book.case), "summary"))
+        assert ("approved" in first, "log10 e" in first, "No review" in first, "None.." in first) == (False,) * 4
+        book.measure(evidence())  # entered again, it is the same figure
 
 
 def test_a_notice_without_an_address_says_that_none_is_recorded() -> None:

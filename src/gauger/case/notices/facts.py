@@ -13,7 +13,8 @@ from typing import Any
 
 from gauger.case.entries import standing
 from gauger.case.notices.fields import hidden, inert, said
-from gauger.case.people import rejected as rejected_by_somebody
+from gauger.case.people import record_of
+from gauger.case.people import rejected as rejected_in
 from gauger.errors import InputError
 from gauger.model import Case, digest
 
@@ -68,9 +69,9 @@ class Facts:
 def gathered(case: Case) -> Facts:
     """The facts of a case, with the text of strangers made inert."""
     found: dict[str, list[Mapping[str, Any]]] = {"campaign": [], "evidence": [], "suspect": []}
-    rejected = 0
+    refused, rejected = rejected_in(case), 0
     for entry in standing(case):
-        if entry.kind in found and rejected_by_somebody(case, digest(entry)):
+        if entry.kind in found and record_of(entry) in refused:
             rejected += 1
         elif entry.kind in found:
             found[entry.kind].append(entry.body)

@@ -106,13 +106,13 @@ def _reviews(figure: Figure, reading: Reading, words: Words) -> str:
             role=words.term("role", e.role),
             verdict=words.term("review", e.body["verdict"]),
         )
-        for e in reading.about(figure.entry, "review")
+        for e in reading.about(figure, "review")
     ]
     return words.say("figure.comma").join(said) if said else words.say("measured.reviews_none")
 
 
 def _objections(figure: Figure, reading: Reading, words: Words) -> str:
-    said = tuple(words.say("figure.entry", seq=e.seq) for e in reading.about(figure.entry, "appeal"))
+    said = tuple(words.say("figure.entry", seq=e.seq) for e in reading.about(figure, "appeal"))
     return words.listed(said, 20)
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from gauger.case.entries import closed
-from gauger.case.people import approvals
+from gauger.case.people import opinions
 from gauger.case.reporting.document import Block, Cell, Facts, Paragraph, Section
 from gauger.case.reporting.methods import CHOSEN, OTHER, text_of
-from gauger.case.reporting.reading import SAYS, Figure, Reading, campaign
+from gauger.case.reporting.reading import SAYS, Figure, Reading, campaign, records_of
 from gauger.case.reporting.words import Words
 from gauger.model import digest
 
@@ -50,8 +50,8 @@ def _who(reading: Reading, words: Words) -> str:
     if not reading.figures:
         return words.say("summary.who_nobody")
     authors = {f.entry.author: _person(f.entry.author, f.entry.role, words) for f in reading.figures}
-    of = {digest(f.entry) for f in reading.figures}
-    latest = {(verdict, name) for d in of for name, verdict in approvals(reading.case, d).items()}
+    said, of = opinions(reading.case), {record for f in reading.figures for record in records_of(f)}
+    latest = {(verdict, name) for record in of for name, verdict in said.get(record, {}).items()}
     reviews = [_reviewed(verdict, latest, words) for verdict in PAST]
     told = " ".join(filter(None, reviews)) or words.say("summary.unreviewed")
     return words.say("summary.who_text", authors=words.listed(tuple(authors.values()), NAMES), reviews=told)
@@ -87,10 +87,11 @@ def _whom(reading: Reading, words: Words) -> str:
 def _what(reading: Reading, words: Words) -> str:
     if not reading.figures:
         return words.say("measured.none")
-    found = tuple(dict.fromkeys(_word(f, words) for f in reading.accepted)) or (words.say("figure.none"),)
-    said = words.say("summary.what_text", count=len(reading.figures), words=words.listed(found, NAMES, "semicolon"))
-    out = len(reading.figures) - len(reading.accepted)
-    return f"{said} {words.say('summary.left_out', count=out)}" if out else said
+    accepted, out = reading.accepted, len(reading.figures) - len(reading.accepted)
+    found = tuple(dict.fromkeys(_word(f, words) for f in accepted))
+    listed = words.listed(found, NAMES, "semicolon")
+    said = [words.say("summary.what_text", count=len(reading.figures), words=listed)] if found else []
+    return " ".join([*said, *([words.say("summary.left_out", count=out)] if out else [])])
 
 
 def _word(figure: Figure, words: Words) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gauger.case.entries import standing, verify_chain
-from gauger.case.people import rejected
+from gauger.case.people import record_of, rejected
 from gauger.errors import InputError
 from gauger.model import Case, Entry, Evidence, digest
 
@@ -49,19 +49,26 @@ class Reading:
         """The entries of these kinds that stand."""
         return tuple(e for e in self.stands if e.kind in kinds)
 
-    def about(self, entry: Entry, kind: str) -> tuple[Entry, ...]:
-        """The standing reviews or appeals of an entry."""
-        return tuple(e for e in self.of(kind) if e.body["of"] == digest(entry))
+    def about(self, figure: Figure, kind: str) -> tuple[Entry, ...]:
+        """The standing reviews or appeals of the entries that hold a figure."""
+        holders = {digest(e) for e in self.case.entries if record_of(e) in records_of(figure)}
+        return tuple(e for e in self.of(kind) if e.body["of"] in holders)
 
     @property
     def accepted(self) -> tuple[Figure, ...]:
-        """The figures whose entry no reviewer rejects."""
-        return tuple(f for f in self.figures if not rejected(self.case, digest(f.entry)))
+        """The figures that no reviewer rejects, in whichever entry they stand."""
+        refused = rejected(self.case)
+        return tuple(f for f in self.figures if not refused & records_of(f))
 
     @property
     def head(self) -> str:
         """The digest of the last entry, which fixes all of them."""
         return digest(self.case.entries[-1])
+
+
+def records_of(figure: Figure) -> frozenset[str]:
+    """Digests of the findings by which a figure is reviewed: its own, and the campaign's that alone holds it."""
+    return frozenset((digest(figure.evidence), record_of(figure.entry)))
 
 
 def read(case: Case) -> Reading:
