@@ -70,10 +70,15 @@ def test_what_a_person_wrote_stands_in_the_letter(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("signer", ["Gauger", "Abuse Bot", "Example Lab", "Automated System"])
+@pytest.mark.parametrize("signer", ["Gauger", "Abuse Bot", "Example Lab", "Automated System", "Acme AI", "7"])
 def test_only_a_human_being_signs(kind: str, signer: str) -> None:
     with pytest.raises(IncompleteError, match="signer"):
         drafted(kind, signer=signer, **({"signature": signer} if kind == "dmca" else {}))
+
+
+@pytest.mark.parametrize("signer", ["Ai Tanaka", "AI TANAKA", "Sascha Bot", "Elisabeth Gauger", "한지우"])
+def test_people_whose_names_are_a_programs_too_may_sign(signer: str) -> None:
+    assert drafted("dmca", signer=signer, signature=f"/s/ {signer}")
 
 
 def test_a_dmca_notification_has_its_six_elements() -> None:

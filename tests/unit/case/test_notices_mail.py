@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gauger.app.cli.case.notice_mail import mail_server
+from gauger.case.notices.document import checked
 from gauger.edge.case.mail import Server, check, deliver, message
-from gauger.errors import ConfigError
+from gauger.errors import ConfigError, InputError
 from gauger.model import digest
 from tests.notice_forms import NOW, drafted
 
@@ -49,14 +50,36 @@ def test_the_same_notice_is_the_same_mail_and_any_server_can_carry_it(kind: str)
 
 @pytest.mark.parametrize("field", ["to", "sender", "subject"])
 @pytest.mark.parametrize(
-    "evil", ["x@y.example\r\nBcc: z@y.example", "x@y.example\nBcc: z@y.example", "a@b.example, c@d.example"]
+    "evil",
+    [
+        *("x@y.example\r\nBcc: z@y.example", "x@y.example\nBcc: z@y.example", "a@b.example, c@d.example"),
+        *(
+            "=?utf-8?q?x=0d=0aBcc:_z?=@y.example",
+            "x =?utf-8?b?DQpCY2M6IGFAYi5j?= <x@y.example>",
+            "x\u2028Bcc: z@y.example",
+        ),
+    ],
 )
 def test_no_header_breaks_in_two(field: str, evil: str) -> None:
     notice = replace(drafted("dsa"), **{field: evil})
-    if field == "subject" and "\n" not in evil:
+    if field == "subject" and evil.startswith("a@b"):
         return
     with pytest.raises(ConfigError):
         message(notice, of=OF, time=NOW)
+    if not evil.startswith("a@b"):
+        with pytest.raises(InputError):
+            checked(notice, "n.json")
+
+
+@pytest.mark.parametrize(
+    "evil", ["Hi =?utf-8?q?=0d=0aBcc:_z=40y.example?=", "=?utf-8?q?=0d=0aContent-Type:_text/plain?="]
+)
+def test_a_header_that_the_library_would_break_is_refused_all_the_same(
+    evil: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gauger.edge.case.mail.checked", lambda notice, source: notice)
+    with pytest.raises(ConfigError, match="break"):
+        message(replace(drafted("dsa"), subject=evil), of=OF, time=NOW)
 
 
 @pytest.mark.parametrize("field", ["to", "sender"])

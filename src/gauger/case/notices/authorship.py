@@ -15,7 +15,15 @@ _OUTPUTS = re.compile(
     r"-]generated|machine[ -]generated)\b",
     re.IGNORECASE,
 )
-_PROGRAM = re.compile(r"\b(gauger|bot|robot|script|system|automated|automatic|software|agent|llm|ai)\b", re.IGNORECASE)
+_PROGRAMS = frozenset({"automated", "automatic", "robot", "script", "software", "system"})
+_OFFICES = frozenset(
+    [
+        *("abuse", "agent", "ai", "assistant", "bot", "compliance", "department", "desk", "gauger", "legal", "llm"),
+        *("model", "notice", "reporting", "safety", "security", "service", "support", "team", "the", "trust"),
+    ]
+)
+"""Nobody's name where no other word is with it: there are people called Ai, Bot and Gauger."""
+_MODEL = re.compile(r"\b(AI|LLM)\b")
 
 WORK = (
     Field(
@@ -76,13 +84,19 @@ def signed(material: Material, signature: str = "signature") -> list[Problem]:
     """A signature that is not the signer's, or a signer who is no person."""
     found = []
     signer = material.get("signer")
-    if _PROGRAM.search(signer) or signer.casefold() == material.get("organisation").casefold():
+    if _nobody(signer) or signer.casefold() == material.get("organisation").casefold():
         found.append(
             Problem("signer", "should be a human being's name: neither a program nor an organisation declares")
         )
     if signature in material.fields and _bare(material.get(signature)) != _bare(signer):
         found.append(Problem(signature, "should be the full name of the person who signs, typed by that person"))
     return found
+
+
+def _nobody(signer: str) -> bool:
+    """Whether it is a program's name, or an office's."""
+    words = set(re.findall(r"[^\W\d_]+", signer.casefold()))
+    return bool(words & _PROGRAMS) or words <= _OFFICES or bool(_MODEL.search(signer) and not signer.isupper())
 
 
 def _bare(name: str) -> str:

@@ -157,7 +157,7 @@ def missing_recommended(kind: Kind, given: Mapping[str, object], accesses: tuple
 
 
 def checked(notice: Notice, source: str) -> Notice:
-    """A notice whose parts can be files: no path in a name, none twice.
+    """A notice whose parts can be files, no path in a name, none twice; and whose headers are one line of text each.
 
     Raises:
         InputError: it is none.
@@ -167,6 +167,9 @@ def checked(notice: Notice, source: str) -> Notice:
         raise InputError("is no notice of this version: its parts have names that no notice has", source=source)
     if not _NAME.fullmatch(notice.notice):
         raise InputError("is no notice of this version: its name is none", source=source)
+    headers = (notice.to, notice.sender, notice.subject)
+    if not all(text.isprintable() and "=?" not in text for text in headers):  # encoded words may hold line breaks
+        raise InputError("is no notice of this version: a header holds more than a line of plain text", source=source)
     return notice
 
 

@@ -12,13 +12,14 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
 
-from gauger.case.notices.document import MEDIA, Notice
-from gauger.errors import ConfigError, ExchangeError
+from gauger.case.notices.document import MEDIA, Notice, checked
+from gauger.errors import ConfigError, ExchangeError, InputError
 
 TIMEOUT_S = 60.0
 IMPLICIT_TLS = 465  # submission over TLS from the first byte on
@@ -61,10 +62,11 @@ def message(notice: Notice, *, of: str, time: datetime) -> EmailMessage:
     mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     name = of.removeprefix("sha256:")
     try:
+        checked(notice, notice.notice)
         mail["From"], mail["To"], mail["Subject"] = notice.sender, notice.to, notice.subject
         mail["Date"] = format_datetime(time)
         mail["Message-ID"] = f"<{name[:40]}@{notice.sender.rpartition('@')[2]}>"
-    except ValueError:
+    except (ValueError, InputError):
         raise ConfigError("a header of the mail holds a line break, which is refused") from None
     if len(mail["To"].addresses) != 1 or len(mail["From"].addresses) != 1:
         raise ConfigError("a notice goes to one address, from one")
@@ -74,7 +76,14 @@ def message(notice: Notice, *, of: str, time: datetime) -> EmailMessage:
         mail.add_attachment(part.text.encode(), maintype=maintype, subtype=subtype, filename=part.name)
     if mail.is_multipart():
         mail.set_boundary(f"=_{name[:48]}")  # else a random one: the same notice is the same mail
+    if _headers(mail.as_bytes()) != [name for name, _ in mail.items()]:
+        raise ConfigError("a header of the mail would break in two, which is refused")
     return mail
+
+
+def _headers(data: bytes) -> list[str]:
+    """The names that a recipient reads."""
+    return message_from_bytes(data.partition(b"\r\n\r\n")[0]).keys()
 
 
 def deliver(mail: EmailMessage, notice: Notice, server: Server) -> str:
