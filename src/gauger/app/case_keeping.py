@@ -114,9 +114,12 @@ def erase(cases: Cases, sealed: Sealed, case: str, name: str, *, why: str, autho
     an erased object is destroyed by another call.
 
     Raises:
-        ConfigError: the case or the sealed store has no such object, it is on hold, or the author is not counsel.
+        ConfigError: the case or the sealed store has no such object, it was sealed for another case, whatever this one
+            says of it, it is on hold, or the author is not counsel.
     """
     _may_erase(cases, author)
+    if not _sealed_for(sealed, case, name):
+        raise ConfigError(f"{name} was sealed for the case {sealed.case_of(name)}: only that one has it erased")
     found = retention.kept(cases.case(case)).get(name)
     if found is None or not found.erased:
         found = retention.the(cases.case(case), name)
@@ -145,7 +148,7 @@ def expire(cases: Cases, sealed: Sealed, *, author: str, time: datetime) -> Expi
     here = set(sealed.names())
     for case in cases.cases():
         for found in retention.kept(cases.case(case)).values():
-            if found.object in here and found.due(time):
+            if found.object in here and found.due(time) and _sealed_for(sealed, case, found.object):
                 why = f"kept until {found.until.isoformat()}"
                 erased.append(erase(cases, sealed, case, found.object, why=why, author=author, time=time))
             elif not found.erased and found.held and found.until <= time:
@@ -160,6 +163,11 @@ def sweep(cases: Cases, sealed: Sealed) -> tuple[int, list[str]] | None:
     return sealed.sweep(lambda: _spoken_of(cases), lambda entry: _has(cases, entry))
 
 
+def _sealed_for(sealed: Sealed, case: str, name: str) -> bool:
+    """Whether an object's key says so; of what a kill left, there may be none."""
+    return sealed.case_of(name) in (case, "")
+
+
 def _may_erase(cases: Cases, author: str) -> None:
     role = cases.people().get(author)
     if role is None:
@@ -169,8 +177,9 @@ def _may_erase(cases: Cases, author: str) -> None:
 
 def _spoken_of(cases: Cases) -> dict[str, bool]:
     """All objects that cases speak of, and whether they keep them."""
-    every = (found for case in cases.cases() for found in retention.kept(cases.case(case)).values())
-    return {found.object: not found.erased for found in every}
+    every = [found for case in cases.cases() for found in retention.kept(cases.case(case)).values()]
+    keeping = {found.object for found in every if not found.erased}
+    return {found.object: found.object in keeping for found in every}
 
 
 def _has(cases: Cases, entry: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from gauger.edge.canonical import canonical_line, parse_canonical
 from gauger.edge.case.signing import SigningKey
 from gauger.edge.case.store import Store
 from gauger.edge.small_files import PUBLIC, locked, read_small, write_new
-from gauger.errors import ConfigError
+from gauger.errors import ConfigError, VerifyError
 from gauger.merkle import leaf_hash
 from gauger.merkle_log import Log
 
@@ -52,17 +53,23 @@ def sign_checkpoint(store: Store, key: SigningKey) -> tuple[int, str]:
         VerifyError: the log does not go on from the last checkpoint. ConfigError: the key of a witness.
     """
     kept, log = store.checkpoints(), log_of(store)
-    last = parse_checkpoint(parse_note(kept[-1]).text) if kept else None
+    # The last of the largest size: a cosignature that came late stands behind it, on an older one.
+    number = max(range(len(kept)), key=lambda k: (_point(kept[k]).size, k), default=0)
+    last = _point(kept[number]) if kept else None
     point = next_checkpoint(log, key.public.name, last)
-    if point == last and key.public.id in {s.id for s in parse_note(kept[-1]).signatures}:
-        return len(kept) - 1, kept[-1]
+    if point == last and key.public.id in {s.id for s in parse_note(kept[number]).signatures}:
+        return number, kept[number]
     text = signed(point, key.public, key.sign)
     return store.keep_checkpoint(text, size=point.size), text
 
 
+def _point(note: str) -> Checkpoint:
+    return parse_checkpoint(parse_note(note).text)
+
+
 def write_request(store: Store, text: str, seen: int, path: Path) -> None:
     """What to send to a witness that has seen the log's first ``seen`` entries."""
-    point = parse_checkpoint(parse_note(text).text)
+    point = _point(text)
     if not 0 <= seen <= point.size:
         raise ConfigError(f"the checkpoint is of {point.size:,} entries: no witness can have seen {seen:,} of them")
     proof = tuple(h.hex() for h in log_of(store).consistency(seen, point.size))
@@ -70,17 +77,22 @@ def write_request(store: Store, text: str, seen: int, path: Path) -> None:
 
 
 def add_cosignature(store: Store, line: str, log: VerifierKey, witness: VerifierKey) -> str:
-    """The newest checkpoint with a witness's line; kept as a further one.
+    """The checkpoint that a witness's line is of, with the line; kept as a further one.
+
+    Others may have been signed since the witness was asked.
 
     Raises:
-        VerifyError: the line is not by this witness, or of another checkpoint. ConfigError: there is no checkpoint.
+        VerifyError: the line is not by this witness, or of no checkpoint here. ConfigError: there is no checkpoint.
     """
     kept = store.checkpoints()
     if not kept:
         raise ConfigError("there is no checkpoint to cosign: `gauger case checkpoint` signs one")
-    text = with_cosignature(kept[-1], line)
-    store.keep_checkpoint(text, size=verify_note(text, log, [witness], quorum=1).checkpoint.size)
-    return text
+    for note in reversed(kept):
+        text = with_cosignature(note, line)
+        with suppress(VerifyError):
+            store.keep_checkpoint(text, size=verify_note(text, log, [witness], quorum=1).checkpoint.size)
+            return text
+    raise VerifyError(f"the line is not {witness.name}'s, or of none of the {len(kept):,} checkpoints that are kept")
 
 
 def witness_step(request: Path, state: Path, log: VerifierKey, key: SigningKey, time_s: int) -> str:

@@ -249,6 +249,27 @@ def test_expiry_takes_what_is_due_and_nothing_else(cases: Store, sealed: Sealed)
     assert case_keeping.expire(cases, sealed, author="lea", time=NOW + timedelta(days=2)).erased == ()
 
 
+@pytest.mark.parametrize("first", ["A-1", "Z-1"])
+def test_another_case_of_the_store_destroys_nothing(cases: Store, sealed: Sealed, first: str) -> None:
+    """An analyst's entry in a case of his own names an object that is on hold in another."""
+    name = put(cases, sealed)
+    case_keeping.hold(cases, "C-1", name, on=True, why="court", author="mira", time=NOW)
+    body = retention.kept_body(name, kind="raw", until=NOW, size=1, text="x")
+    cases.new(first, time=NOW)
+    cases.append(first, "note", body, author="mira", time=NOW)
+    for _ in range(2):
+        assert case_keeping.expire(cases, sealed, author="lea", time=NOW + timedelta(days=1)).erased == ()
+    with pytest.raises(ConfigError, match="was sealed for the case C-1"):
+        case_keeping.erase(cases, sealed, first, name, why="asked", author="lea", time=NOW)
+    stone = retention.tombstone(first, retention.the(cases.case(first), name), why="x", author="lea", time=NOW)
+    forged = retention.erasure_body(name, why="x", stone=stone)
+    cases.append(first, "erasure", forged, author="lea", time=NOW)
+    assert case_keeping.expire(cases, sealed, author="lea", time=NOW + timedelta(days=1)).remains == 0
+    with pytest.raises(ConfigError, match="was sealed for the case C-1"):
+        case_keeping.erase(cases, sealed, first, name, why="asked", author="lea", time=NOW)
+    assert read(cases, sealed, name) == TEXT
+
+
 @pytest.mark.parametrize("author", ["mira", "ken", "nobody"])
 def test_only_counsel_expires(cases: Store, sealed: Sealed, author: str) -> None:
     note(cases)

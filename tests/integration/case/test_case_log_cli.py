@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,41 @@ def test_a_checkpoint_is_signed_once_and_cosigned(gauger: Gauger) -> None:
         assert [verify_note(t, log).checkpoint.size for t in store.checkpoints()] == [1, 1, 2, 2]
 
 
-def test_a_line_for_another_checkpoint_is_refused(gauger: Gauger) -> None:
+def test_a_cosignature_may_come_after_newer_checkpoints(gauger: Gauger, capsys: pytest.CaptureFixture[str]) -> None:
     note(gauger)
     signed(gauger, "--request", "r.json")
+    note(gauger)
+    newest = signed(gauger)
     assert gauger(*WITNESS)[0] == 0
+    code, out, err = gauger(*TAKE)
+    assert (code, verify_note(out, read_public("log.key.pub")).checkpoint.size) == (0, 1), err
+    assert signed(gauger) == newest
+    assert "the first 1 of the case's 2 entries" in exported(gauger, capsys)[1]
+
+
+def test_a_witness_who_contradicts_the_store_is_told_of_before_anything_is_given_out(
+    gauger: Gauger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock was behind: whoever knows the witness would refuse the bundle."""
+    note(gauger)
+    signed(gauger, "--request", "r.json")
+    monkeypatch.setattr("gauger.app.cli.case.checkpoint.now", lambda: datetime.now(UTC) - timedelta(minutes=10))  # noqa: TID251
+    assert (gauger(*WITNESS)[0], gauger(*TAKE)[0]) == (0, 0)
+    code, _, err = gauger("export", "C-1", "--key-file", "log.key", "--witness", "w.key.pub", "--out", "b")
+    assert (code, Path("b").exists()) == (4, False)
+    assert "does not verify to who knows w.example/w" in " ".join(err.split())
+    assert gauger("export", "C-1", "--key-file", "log.key", "--out", "b")[0] == 0
+
+
+def test_a_line_for_another_checkpoint_is_refused(gauger: Gauger, tmp_path: Path) -> None:
     note(gauger)
     signed(gauger)
-    assert gauger(*TAKE)[0] == 4
+    other = ("--store", str(tmp_path / "other.db"))
+    assert (gauger("new", "C-1", *other)[0], gauger("add", "note", "C-1", "other", *other)[0]) == (0, 0)
+    signed(gauger, *other, "--request", "r.json")
+    assert gauger(*WITNESS)[0] == 0
+    code, _, err = gauger(*TAKE)
+    assert (code, "none of the 1 checkpoints" in err) == (4, True)
     Path("line").write_text("— w.example/w AAAA\n")
     assert gauger(*TAKE)[0] == 2
     assert gauger(*LOG, "--cosignature", "line")[0] == 2

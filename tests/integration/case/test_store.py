@@ -165,6 +165,9 @@ def test_checkpoints_and_stamps_are_kept(store: Store) -> None:
     assert [store.keep_checkpoint(f"note {k}\n", size=k) for k in (1, 2)] == [0, 1]
     store.keep_stamp(Stamp(checkpoint=1, authority="tsa", token=b"\x00\xff"))
     assert store.checkpoints() == ["note 1\n", "note 2\n"]
+    assert store.keep_checkpoint("note 1, cosigned late\n", size=1) == 2
+    with pytest.raises(ConfigError, match="sign again"):
+        store.keep_checkpoint("note 0\n", size=0)
     assert store.stamps() == [Stamp(checkpoint=1, authority="tsa", token=b"\x00\xff")]
     with pytest.raises(GaugerError):
         store.keep_stamp(Stamp(checkpoint=7, authority="tsa", token=b""))

@@ -182,10 +182,12 @@ class Store:
         """Keep a signed note over the log's first ``size`` entries. Returns its number.
 
         Raises:
-            ConfigError: somebody kept one of more entries meanwhile.
+            ConfigError: somebody kept one of more entries meanwhile, and none of so many.
         """
         with writing(self._engine) as connection:
-            if size < int(connection.exec_driver_sql("SELECT COALESCE(MAX(size), 0) FROM checkpoint").scalar()):
+            newest = int(connection.exec_driver_sql("SELECT COALESCE(MAX(size), 0) FROM checkpoint").scalar())
+            same = _run(connection, "SELECT 1 FROM checkpoint WHERE size = :size", size=size).first()
+            if size < newest and not same:
                 raise ConfigError("a checkpoint of more entries was kept meanwhile: sign again")
             number = _next(connection, "checkpoint")
             query = "INSERT INTO checkpoint (number, size, text) VALUES (:number, :size, :text)"

@@ -38,7 +38,7 @@ def checkpoint(
     ] = None,
     seen: Annotated[int, typer.Option(min=0, metavar="N", help="How many entries the witness has seen.")] = 0,
     cosignature: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="In place of signing: a witness's line for the last one.")
+        Path | None, typer.Option(metavar="FILE", help="In place of signing: a witness's line for one of those kept.")
     ] = None,
     witness_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --cosignature: the witness's public key.")
