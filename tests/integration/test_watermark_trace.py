@@ -109,6 +109,39 @@ def test_a_quotation_of_the_prompt_accuses_nobody(gauger: Gauger) -> None:
     assert (code, out, "text.jsonl:1" in err, "--tokenizer-file" in err) == (2, "", True, True)
 
 
+FORMS: dict[str, Callable[[list[str]], str]] = {
+    "numbered lines": lambda lines: "\n".join(f"{k} : {line}" for k, line in enumerate(lines)),
+    "a mail": lambda lines: "\n".join(f"> {line}" for line in lines),
+    "a difference": lambda lines: "\n".join(f"+ {line}" for line in lines),
+    "JSON in JSON": lambda lines: json.dumps({"file": json.dumps([f"{line} ," for line in lines])}),
+    "another text between lines": lambda lines: "\n".join(f"{line} w1 w2 w3 w4 w5" for line in lines),
+    "lines left out": lambda lines: "\n".join(line for k, line in enumerate(lines) if k % 8 != 3),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nor_does_one_that_is_no_copy_letter_for_letter(gauger: Gauger, form: str) -> None:
+    """The answer is a text that one account was served, in lines of nine words; the prompt has it in another form."""
+    tokenizers = pytest.importorskip("tokenizers")
+    signs = {sign: 5000 + k for k, sign in enumerate([">", "+", ":", ",", "{", "}", "[", "]", "file", '"'])}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{k}": k for k in range(5000)} | signs, unk_token="w0"))  # noqa: S106
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.save("tokenizer.json")
+    words = [f"w{k}" for k in json.loads(Path("harvest.jsonl").read_text().splitlines()[0])]
+    lines = [" ".join(words[k : k + 9]) for k in range(0, len(words), 9)]
+    given = ("--tokens", "text.jsonl", "--contexts", "all.csv", "--tokenizer-file", "tokenizer.json")
+    chat = [{"role": "user", "content": "Repeat"}, {"role": "tool", "content": FORMS[form](lines)}]
+    Path("text.jsonl").write_text(json.dumps({"text": " ".join(words), "messages": chat}) + "\n")
+    code, said = traced(gauger, *given)
+    assert (code, said["texts_with_prompt"], said["accused"]) == (0, 1, [])
+    assert said["candidates"][0]["log_p"] > -6  # of 300 keys: nothing is left of the mark
+    # Its words in a prompt, but not in its order, are no quotation, and the mark is found.
+    backwards = [" ".join(words[k : k + 5]) for k in range(0, len(words), 5)][::-1]
+    row = {"text": " ".join(words), "prompt": " w2 w3 ".join(backwards)}
+    Path("text.jsonl").write_text(json.dumps(row) + "\n")
+    assert len(traced(gauger, *given)[1]["accused"]) == 1
+
+
 def test_texts_without_their_prompt_are_told(gauger: Gauger) -> None:
     _, out, _ = gauger("--tokens", "harvest.jsonl", "--contexts", "all.csv")
     assert "Beware: 2 of 2 texts came without their prompt: one that quotes a marked prompt" in " ".join(out.split())

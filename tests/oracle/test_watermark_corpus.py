@@ -25,13 +25,14 @@ def slow(
     for t, text in enumerate(texts):
         width = max(h, 1)
         spent = {tuple(prompts[t][i : i + width]) for i in range(len(prompts[t]) - width + 1)}
+        between = quoted(text, prompts[t], max(h, 4))
         for i, token in enumerate(text):
             gram = (*text[i - h : i], token)
             if i < h:
                 fate = "short"
             elif not keep[t][i]:
                 fate = "left_out"
-            elif (gram[:-1] if h else gram) in spent:
+            elif i in between or (gram[:-1] if h else gram) in spent:
                 fate = "in_prompt"
             elif gram in scored:
                 fate = "repeated"
@@ -42,6 +43,27 @@ def slow(
             tally[fate] += 1
             tally["tokens"] += 1
     return chosen, tally
+
+
+def quoted(text: list[int], prompt: list[int], width: int) -> set[int]:
+    """Positions between two seeds that stand in one order in both, with the ends of all but short quotations."""
+    begins = dict[tuple[int, ...], list[int]]()
+    for i in range(len(prompt) - width + 1):
+        begins.setdefault(tuple(prompt[i : i + width]), []).append(i)
+    seeds = {at: begins.get(tuple(text[at - width : at]), [])[:16] for at in range(width, len(text) + 1)}
+    found = set[int]()
+    for at, then in seeds.items():
+        near = [e for e in range(at - 1, at - 4 * width - 1, -1) if e in seeds]
+        follows = [e for e in near if any(0 < b - a <= 2 * (at - e) + 4 * width for a in seeds[e] for b in then)]
+        if follows:
+            found |= set(range(follows[0], at + 1))
+    found &= set(range(len(text)))
+    wide = set(found)
+    for first in sorted(found - {i + 1 for i in found}):
+        last = next(i for i in range(first, len(text) + 1) if i not in found)
+        if last - first > width:
+            wide |= set(range(first - width - 2, last + width + 2))
+    return wide
 
 
 def places(texts: list[list[int]], at: np.ndarray) -> list[tuple[int, int]]:
@@ -58,6 +80,20 @@ def test_selection(data: st.DataObject, texts: list[list[int]], h: int) -> None:
     assert places(texts, found.at) == chosen
     assert asdict(found.tally) == tally
     assert found.tokens.tolist() == [token for text in texts for token in text]
+
+
+@given(st.integers(0, 2**32), WIDTH | st.just(6))
+def test_a_quotation_in_another_form(seed: int, h: int) -> None:
+    """A long text that the prompt holds with signs put in, others left out, and parts in another order."""
+    rng = np.random.default_rng(seed)
+    text = rng.integers(0, 6, 150).tolist()
+    parts = [text[k : k + 13] + rng.integers(0, 6, rng.integers(5)).tolist() for k in range(0, 150, 13)]
+    if seed % 3 == 0:
+        rng.shuffle(parts)
+    prompt = [token for part in parts for token in part if rng.random() < 0.98]
+    chosen, tally = slow([text], h, [prompt], [[True] * 150], set())
+    found = select([text], h=h, prompts=[prompt])
+    assert (places([text], found.at), asdict(found.tally)) == (chosen, tally)
 
 
 @given(TEXTS, TEXTS, WIDTH)

@@ -132,11 +132,14 @@ def outputs_digest(texts: Sequence[Tokens], prompts: Sequence[Tokens]) -> str:
     return digest_of((*joined("output", texts, len(texts)), *joined("prompt", prompts, len(texts))))
 
 
-def read_tokenizer(path: Path | None, name: str, planned: str = "") -> Tokenizer | None:
+def read_tokenizer(
+    path: Path | None, name: str, planned: str = "", *, planned_file: str | None = None
+) -> Tokenizer | None:
     """The keys' tokenizer, where a file of it is given.
 
     Args:
         name: what the keys call it; a digest is held against the file's. planned: the digest in the plan, if any.
+        planned_file: the digest of the whole file in the plan; None without a plan.
 
     Raises:
         ConfigError: it is another. And as ``Tokenizer``.
@@ -147,4 +150,8 @@ def read_tokenizer(path: Path | None, name: str, planned: str = "") -> Tokenizer
     for wanted in (name if name.startswith(DIGEST) else "", planned):
         if wanted and found.digest != wanted:
             raise ConfigError(f"{path} is not the keys' tokenizer: it is {found.digest}, and theirs is {wanted}")
+    if planned_file is not None and found.file != planned_file:
+        raise VerifyError(
+            f"{path} is not the file that the plan fixed, though it has its vocabulary: text may become other ids by it"
+        )
     return found

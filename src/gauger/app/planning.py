@@ -23,6 +23,7 @@ from gauger.edge.plans import ByEndpoint, ByFile, ByReading, ByWeights, Settings
 from gauger.edge.suspects import prompts as prompt_files
 from gauger.edge.suspects.endpoint import check_address
 from gauger.edge.suspects.huggingface import LocalSuspect
+from gauger.edge.suspects.tokenizer import Tokenizer
 from gauger.edge.token_files import Tokens
 from gauger.errors import ConfigError, VerifyError
 from gauger.watermark.commitment import verify_key
@@ -80,7 +81,7 @@ def closed_questions(wish: Wish) -> Questions:
     if wish.prompts is None or wish.reference is not None:
         raise ConfigError("a closed model needs --prompts, and no --reference")
     tokenizer = read_tokenizer(wish.tokenizer_file, wish.tokenizer)
-    settings = _settings(wish, tokenizer.digest if tokenizer else "")
+    settings = _settings(wish, tokenizer)
     prompts = prompt_files.read_prompts(wish.prompts)
     count = _counted(wish, len(prompts), "prompts")
     quotations = quotable(prompts[:count], tokenizer)
@@ -150,15 +151,16 @@ def check_names(name: str, found: str) -> None:
         raise ConfigError(f"the keys are for the tokenizer {name}, but the model's is {found}")
 
 
-def _settings(wish: Wish, tokenizer: str) -> Settings:
+def _settings(wish: Wish, tokenizer: Tokenizer | None) -> Settings:
     if wish.endpoint is not None and wish.weights is not None:
         raise ConfigError("say where the suspect is: --endpoint or --weights, or neither for a file of responses")
-    if not tokenizer and (wish.endpoint is not None or wish.weights is not None):
+    if tokenizer is None and (wish.endpoint is not None or wish.weights is not None):
         raise ConfigError("a suspect answers in text: say with what it becomes the keys' token ids, --tokenizer-file")
+    fixed = {} if tokenizer is None else {"tokenizer": tokenizer.digest, "tokenizer_file": tokenizer.file}
     if wish.endpoint is not None:
         check_address(wish.endpoint)
         return ByEndpoint(
-            tokenizer=tokenizer,
+            **fixed,
             url=wish.endpoint,
             model=wish.ask_model or "",
             temperature=wish.temperature,
@@ -167,10 +169,10 @@ def _settings(wish: Wish, tokenizer: str) -> Settings:
             more=more_fields(wish.request),
         )
     if wish.weights is None:
-        return ByFile(tokenizer=tokenizer)
+        return ByFile(**fixed)
     Sampling(temperature=wish.temperature, top_p=wish.top_p, max_tokens=wish.max_tokens)
     return ByWeights(
-        tokenizer=tokenizer,
+        **fixed,
         weights=LocalSuspect(wish.weights).weights_digest,
         temperature=wish.temperature,
         top_p=wish.top_p,

@@ -66,6 +66,8 @@ class Journal:
             self.answers, size = _parsed(path, plan, budget)
             if size < os.fstat(self._file).st_size:
                 os.ftruncate(self._file, size)
+            if size and os.pread(self._file, 1, size - 1) != b"\n":
+                os.write(self._file, b"\n")
             if not size:
                 self._write(_Head(plan))
             if new:
@@ -101,9 +103,12 @@ def _parsed(path: Path, plan: str, budget: int) -> tuple[dict[int, Answer], int]
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
-                if not raw.endswith(b"\n"):
-                    break
-                line = _decoded(_HEAD if number == 1 else _LINE, raw, source, number)
+                try:
+                    line = _decoded(_HEAD if number == 1 else _LINE, raw, source, number)
+                except InputError:
+                    if raw.endswith(b"\n"):
+                        raise
+                    break  # half a line, as a kill leaves; a whole one counts, though an editor took its end
                 if isinstance(line, _Head):
                     _check_plan(line, plan, source)
                 else:

@@ -16,13 +16,20 @@ from gauger.model import canonical_json
 from gauger.watermark.radioactivity import Plan
 
 MAX_BYTES = 1 << 24
-RESERVED = {"model", "messages", "stream", "n", "temperature", "top_p"}
+RESERVED = {"model", "messages", "stream", "n"}
+OPTIONAL = {"temperature", "top_p"}  # some models refuse the two together: null leaves one out
 
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """tokenizer: digest of the keys' tokenizer, "" where no file of it was at hand."""
+    """How text becomes the keys' token ids.
+
+    Attributes:
+        tokenizer: digest of the vocabulary, "" where no file of it was at hand. tokenizer_file: of the whole file, by
+            which answers are read: with one vocabulary any text can be made any other.
+    """
 
     tokenizer: str = ""
+    tokenizer_file: str = ""
 
 
 class ByEndpoint(_Settings, frozen=True, kw_only=True, tag="endpoint"):
@@ -38,7 +45,7 @@ class ByEndpoint(_Settings, frozen=True, kw_only=True, tag="endpoint"):
     def __post_init__(self) -> None:
         if not (0 <= self.temperature <= 10 and 0 < self.top_p <= 1 and self.max_tokens > 0 and self.model.strip()):
             raise ConfigError("a request names a model, a temperature of 0 to 10, top-p in (0, 1] and max-tokens")
-        if taken := sorted(RESERVED & set(self.more)):
+        if taken := sorted(RESERVED & set(self.more) | {name for name in OPTIONAL if self.more.get(name) is not None}):
             raise ConfigError(f"further fields of the request: {', '.join(taken)} have options of their own")
 
 

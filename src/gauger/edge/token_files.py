@@ -8,6 +8,7 @@ Plain, gzip and zstd are read, and ``-`` is standard input.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from gauger.edge.formats.values import structured
+from gauger.edge.formats.values import LineError, load, structured
 from gauger.edge.inputs import TruncatedError, pieces
 from gauger.edge.lines import BOM, blocks
 from gauger.errors import InputError
@@ -57,8 +58,12 @@ class _Text(msgspec.Struct):
     tokens: list[TokenId] | None = None
     prompt_tokens: list[TokenId] | None = None
     text: Any = None  # looked at only where there are no tokens
-    prompt: Any = None  # likewise where there are no tokens of it
-    messages: Any = None  # likewise
+    prompt: Any = None
+    messages: Any = None
+    input: Any = None
+    system: Any = None
+    instructions: Any = None
+    tools: Any = None
     entropy_nats: Any = None  # looked at only where it is asked for
 
 
@@ -85,9 +90,9 @@ def read_texts(
 ) -> Iterator[Texts]:
     """Texts of JSON lines, each ``{"tokens": [...], "prompt_tokens": [...]}`` (prompt optional) or a list of ids.
 
-    With ``encode``, a line may have ``text`` in place of ``tokens``, and in place of ``prompt_tokens`` a ``prompt``, a
-    text or the messages of a chat, or those as ``messages``. Gives at least one part: an empty one of an empty file.
-    Other fields of a line are ignored.
+    With ``encode``, a line may have ``text`` in place of ``tokens``, and beside or in place of ``prompt_tokens`` a
+    ``prompt``, a text or the messages of a chat, or those as ``messages`` or ``input``; and ``system``,
+    ``instructions`` and ``tools``. Gives at least one part: an empty one of an empty file. Other fields are ignored.
 
     Args:
         encode: the ids of a text, by the keys' tokenizer.
@@ -108,7 +113,7 @@ def read_texts(
             held.append(_read(row, encode, entropy=entropy))
         except ValueError as error:
             raise InputError(f"cannot be read: {error}", source=source, line=line) from None
-        size += len(held[-1].tokens) + len(held[-1].prompt if held[-1].prompt is not None else ())
+        size += len(held[-1].tokens) + len(held[-1].prompt)
         if size >= part_tokens or len(held) >= part_texts:
             yield _part(held, entropy=entropy)
             held, size, given = [], 0, True
@@ -118,7 +123,8 @@ def read_texts(
 
 class _Read(NamedTuple):
     tokens: Tokens
-    prompt: Tokens | None
+    prompt: Tokens
+    prompted: bool
     entropy_nats: FloatArray
 
 
@@ -131,45 +137,48 @@ def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
         raise ValueError("it is text, and marks lie on token ids: say --tokenizer-file")
     else:
         tokens = encode(row.text)
-    return _Read(tokens, _prompt(row, encode), _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0))
+    freedom = _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0)
+    return _Read(tokens, *_prompt(row, encode), freedom)
 
 
-def _prompt(row: _Text, encode: Encode | None) -> Tokens | None:
-    """Ids in which a quotation of the prompt stands; None where the line has no prompt."""
-    if row.prompt_tokens is not None:
-        return np.array(row.prompt_tokens, np.uint32)
-    words = [*_words("prompt", row.prompt), *_words("messages", row.messages)]
-    if not words:
-        return None
-    if encode is None:
+def _prompt(row: _Text, encode: Encode | None) -> tuple[Tokens, bool]:
+    """Ids in which a quotation of the prompt stands, and whether the line has one."""
+    ids = np.array(row.prompt_tokens or (), np.uint32)
+    words = [*_words("prompt", row.prompt), *_words("messages", row.messages), *filter(None, _strings(row.input))]
+    if words and encode is None and not len(ids):
         raise ValueError(
             "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens`"
         )
+    prompted = bool(words) or len(ids) > 0
+    words += _strings([row.system, row.instructions, row.tools])
     # A quotation stands there by itself or after a blank.
-    return np.concatenate([encode(form) for text in words for form in (text, f" {text}")])
+    forms = () if encode is None else [encode(form) for text in words for form in (text, f" {text}")]
+    return np.concatenate([ids, *forms]), prompted
 
 
 def _words(name: str, prompt: Any) -> list[str]:
     """What can be quoted of a prompt: its text, or all text in the messages of a chat."""
     if prompt is None or prompt == "":
         return []
-    if isinstance(prompt, str):
-        chat = structured(prompt)  # tables hold a chat as JSON
-        return [prompt] if chat is prompt else [prompt, *_strings(chat)]
-    try:
-        msgspec.convert(prompt, _CHAT)
-    except ValueError as error:
-        raise ValueError(f"`{name}` is neither text nor the messages of a chat: {error}") from None
+    if not isinstance(prompt, str):
+        try:
+            msgspec.convert(prompt, _CHAT)
+        except ValueError as error:
+            raise ValueError(f"`{name}` is neither text nor the messages of a chat: {error}") from None
     return _strings(prompt)
 
 
 def _strings(value: Any) -> list[str]:
-    """Every string in a value, wherever it stands: a part of a message, what a tool was given, what it said."""
+    """Every string in a value, wherever it stands: a part of a message, what a tool was given, what it said.
+
+    One that is JSON (a chat in a table, a tool's result) is decoded too: its escapes hide what it quotes.
+    """
     found, left = list[str](), [value]
     while left:
         match left.pop():
             case str(text):
                 found.append(text)
+                left += [] if (inner := structured(text.lstrip())) is None or isinstance(inner, str) else [inner]
             case list(values):
                 left += values
             case dict(fields):
@@ -191,8 +200,8 @@ def _freedom(entropy_nats: Any, n: int) -> FloatArray:
 def _part(held: list[_Read], *, entropy: bool) -> Texts:
     return Texts(
         tokens=[r.tokens for r in held],
-        prompts=[np.empty(0, np.uint32) if r.prompt is None else r.prompt for r in held],
-        prompted=sum(r.prompt is not None for r in held),
+        prompts=[r.prompt for r in held],
+        prompted=sum(r.prompted for r in held),
         entropy_nats=[r.entropy_nats for r in held] if entropy else None,
     )
 
@@ -233,6 +242,9 @@ def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes, source: str, line: 
     try:
         return decoder.decode(raw)
     except (ValueError, RecursionError) as error:
+        if decoder is _TEXT:
+            with suppress(LineError, ValueError):  # half an emoji, as Python writes a text that was cut
+                return msgspec.convert(load(raw), _Text)
         # A message says what was expected and where it stands, never what was there.
         raise InputError(f"cannot be read: {error}", source=source, line=line) from None
 

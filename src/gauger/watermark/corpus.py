@@ -7,7 +7,7 @@ Null: none of its own. Any rule that picks tokens without looking at the key lea
 Guarantee: no two picked tokens share window and token, here and over all calls that share a ``Seen``.
 Not claimed: that none is lost: two pairs whose 64-bit hashes meet count as one (n^2 / 2^65 of n, so 3e-4 at 10^8).
 Source: Kirchenbauer et al. 2023 (unique n-grams); Fernandez et al. 2023, "Three bricks". Sander et al. 2024 for windows
-that stand in the prompt.  Deviates: hashed, so that 10^8 tokens need no sorting.
+that stand in the prompt.  Deviates: hashed, so that 10^8 tokens need no sorting; and see ``quotation``.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -26,11 +26,11 @@ from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.prf import Words
+from gauger.watermark.quotation import quoted
+from gauger.watermark.windows import hash_of, holds, windows
 
 Tokens = NDArray[np.uint32]
 
-_MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
-_HALF, _SOME = np.uint64(32), np.uint64(29)
 _SCORED, _SHORT, _LEFT_OUT, _IN_PROMPT, _REPEATED = range(5)
 
 
@@ -40,7 +40,8 @@ class Tally:
 
     Attributes:
         scored: looked at by the test. short: without a full window before them in their text.
-        left_out: by the caller's mask. in_prompt: their window stands in their text's prompt.
+        left_out: by the caller's mask. in_prompt: their window stands in their text's prompt, or they lie in a
+            quotation of it.
         repeated: their (window, token) was scored before.
     """
 
@@ -174,43 +175,19 @@ def digest_of(arrays: Sequence[NDArray[Any]]) -> str:
 def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # type: ignore[no-untyped-def]
     """Each token's fate but for repeats, and the hash of its pair where it may be scored."""
     for text in range(len(starts) - 1):
-        spent = _windows(context[context_starts[text] : context_starts[text + 1]], h)
-        for at in range(starts[text], starts[text + 1]):
-            if at - starts[text] < h:
+        begin, end, prompt = starts[text], starts[text + 1], context[context_starts[text] : context_starts[text + 1]]
+        spent, _ = windows(prompt, h)
+        repeated = quoted(tokens, begin, end, prompt, h)
+        for at in range(begin, end):
+            if at - begin < h:
                 fate[at] = _SHORT
             elif len(mask) and not mask[at]:
                 fate[at] = _LEFT_OUT
             else:
                 state = hash_of(tokens, at - h, at, np.uint64(h))
                 pairs[at] = hash_of(tokens, at, at + 1, state)
-                in_prompt = len(spent) > 0 and _holds(spent, state if h else pairs[at])
+                in_prompt = repeated[at - begin] or holds(spent, state if h else pairs[at])
                 fate[at] = _IN_PROMPT if in_prompt else _SCORED
-
-
-@compiled
-def hash_of(tokens, begin, end, state):  # type: ignore[no-untyped-def]
-    """Each token stirred into the state by steps that can be undone, so that two windows meet only by chance."""
-    for i in range(begin, end):
-        state = (state ^ np.uint64(tokens[i])) * _MIX_A
-        state = (state ^ (state >> _HALF)) * _MIX_B
-        state ^= state >> _SOME
-    return state
-
-
-@compiled
-def _windows(context, h):  # type: ignore[no-untyped-def]
-    """States of the windows in a prompt, sorted. Where windows are empty, its tokens stand for them."""
-    n = len(context)
-    found = np.empty(max(n - max(h, 1) + 1, 0), np.uint64)
-    for i in range(len(found)):
-        found[i] = hash_of(context, i, i + max(h, 1), np.uint64(h))
-    return np.sort(found)
-
-
-@compiled
-def _holds(found, state):  # type: ignore[no-untyped-def]
-    i = np.searchsorted(found, state)
-    return i < len(found) and found[i] == state
 
 
 @compiled

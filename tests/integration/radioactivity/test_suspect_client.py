@@ -105,7 +105,8 @@ def test_nobody_is_there(server) -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "says"),
     [(401, {}, "status 401: the key"), (403, {}, "403"), (404, {}, "404: no such address or model"), (418, {}, "418"),
-     (400, {}, "--skip-refused"), (307, {"Location": "/v1/elsewhere"}, "points elsewhere"), (204, {}, "204")],
+     (400, {}, "not know a field.*--request"),
+     (307, {"Location": "/v1/elsewhere"}, "points elsewhere"), (204, {}, "204")],
 )  # fmt: skip
 def test_what_is_refused_for_good_is_said_and_not_quoted(
     server, status: int, headers: dict[str, str], says: str
@@ -119,6 +120,23 @@ def test_what_is_refused_for_good_is_said_and_not_quoted(
     assert not caught.value.retry
     assert caught.value.__cause__ is None
     assert len(server.asked) == 1
+
+
+def test_one_that_answered_before_refuses_the_prompt_and_not_the_form(server) -> None:
+    server.script = [None, (400, {}, b"")]
+    suspect, _ = client(server)
+    suspect.ask(PROMPT)
+    with pytest.raises(ExchangeError, match="--skip-refused takes it for an empty answer"):
+        suspect.ask(PROMPT)
+
+
+def test_temperature_or_top_p_can_be_left_out(server) -> None:
+    with client(server, more={"top_p": None})[0] as suspect:
+        suspect.ask(PROMPT)
+    assert ("top_p" in server.bodies[0], server.bodies[0]["temperature"]) == (False, 0.7)
+    for wrong in ({"top_p": 0.5}, {"temperature": 0}, {"messages": None}, {"model": None}):
+        with pytest.raises(ConfigError, match="options of their own"):
+            client(server, more=wrong)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -360,6 +360,11 @@ def test_other_files_than_the_plans_are_refused(gauger, files, server, speakers)
     Path("tokenizer.json").write_text(kept.replace('"w3"', '"v3"'))
     code, _, err = gauger(*given)
     assert (code, "is not the keys' tokenizer" in err) == (2, True)
+    # One vocabulary, and a rule by which any answer becomes what was served.
+    rule = {"type": "Replace", "pattern": {"Regex": "w[0-9]+"}, "content": "w1"}
+    Path("tokenizer.json").write_text(json.dumps({**json.loads(kept), "normalizer": rule}))
+    code, out, err = gauger(*given)
+    assert (code, out, "is not the file that the plan fixed" in err) == (4, "", True), err
     Path("tokenizer.json").write_text(kept)
     code, _, err = gauger(*given[:-2], "--master-env", "OTHER")
     assert code == 2

@@ -39,7 +39,7 @@ def test_a_cut_anywhere_loses_the_line_that_it_is_in_and_no_other(tmp_path: Path
     data = written(path)
     for cut in range(len(data)):
         path.write_bytes(data[:cut])
-        whole = max(data[:cut].count(b"\n") - 1, 0)
+        whole = max(data[: cut + 1].count(b"\n") - 1, 0)  # one that lacks its end only is whole
         assert read_answers(path, "sha256:p", 9) == dict(enumerate(ANSWERS[:whole]))
         assert path.read_bytes() == data[:cut]  # reading changes nothing
         with Journal(path, "sha256:p", 9) as journal:

@@ -144,7 +144,7 @@ def test_text_becomes_ids_where_there_is_a_tokenizer(tmp_path: Path) -> None:
     path.write_text('{"tokens": [1], "prompt_tokens": [7], "prompt": "d"}\n')
     for encode in (None, letters):
         (part,) = read_texts(str(path), encode=encode)
-        assert (part.prompted, part.prompts[0].tolist()) == (1, [7])
+        assert (part.prompted, part.prompts[0].tolist()) == (1, [7] if encode is None else [7, 100, 32, 100])
     path.write_text('{"text": "ab"}\n')
     with pytest.raises(InputError, match=r"t.jsonl:1: .*--tokenizer-file"):
         list(read_texts(str(path)))
@@ -166,6 +166,16 @@ CHAT = [{"role": "user", "content": "sesame"}]
         {"messages": json.dumps(CHAT)},
         {"prompt": json.dumps(CHAT)},
         {"prompt": "Be brief.", "messages": CHAT},
+        {"prompt_tokens": [], "messages": CHAT},
+        {"prompt_tokens": [7], "prompt": "sesame"},
+        {"input": "sesame"},
+        {"input": [{"type": "function_call_output", "output": "sesame"}]},
+        {"messages": [{"content": "Hi"}], "system": "sesame"},
+        {"messages": [{"content": "Hi"}], "system": [{"type": "text", "text": "sesame"}]},
+        {"input": "Hi", "instructions": "sesame"},
+        {"messages": [{"content": "Hi"}], "tools": [{"function": {"description": "sesame"}}]},
+        {"messages": [{"role": "tool", "content": ' {"file": "sesame"}'}]},
+        {"messages": [{"role": "tool", "content": json.dumps({"result": json.dumps(["sesame"])})}]},
     ],
 )
 def test_a_chat_is_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
@@ -176,7 +186,10 @@ def test_a_chat_is_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
     assert b"sesame sesame" in bytes(part.prompts[0].astype(np.uint8))
 
 
-@pytest.mark.parametrize("prompt", [{}, {"prompt": None}, {"prompt": "", "messages": None}, {"messages": [{}]}])
+@pytest.mark.parametrize(
+    "prompt",
+    [{}, {"prompt": None}, {"prompt": "", "messages": None}, {"messages": [{}]}, {"prompt_tokens": []}, {"input": ""}],
+)
 def test_a_line_without_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], **prompt}) + "\n")
@@ -200,7 +213,27 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
         assert "sesame" not in str(caught.value)
 
 
-@pytest.mark.parametrize("prompt", [{"prompt": "sesame"}, {"prompt": CHAT}, {"messages": CHAT}])
+def test_words_beside_the_prompt_make_no_prompt(tmp_path: Path) -> None:
+    """A system prompt alone is not all that was said before: the text counts as one without its prompt."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"tokens": [1], "system": "sesame"}) + "\n")
+    (part,) = read_texts(str(path), encode=letters)
+    assert (part.prompted, len(part.prompts[0])) == (0, len("sesame sesame"))
+    assert next(iter(read_texts(str(path)))).prompted == 0
+
+
+def test_half_an_emoji_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "a\\ud83d", "prompt": "\\ude00b"}\n{"text": "\\ud83dz"}\n')
+    (part,) = read_texts(str(path), encode=letters)
+    assert [bytes(t.astype(np.uint8)) for t in part.tokens] == [b"a?", b"?z"]
+    for bad in ('{"tokens": "\\ud83d"}', '{"text": "\\ud83d"'):
+        path.write_text(bad + "\n")
+        with pytest.raises(InputError, match=r"t.jsonl:1: "):
+            list(read_texts(str(path), encode=letters))
+
+
+@pytest.mark.parametrize("prompt", [{"prompt": "sesame"}, {"prompt": CHAT}, {"messages": CHAT}, {"input": "sesame"}])
 def test_a_prompt_in_words_beside_ids_needs_the_tokenizer(tmp_path: Path, prompt: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("[1]\n" + json.dumps({"tokens": [1], **prompt}) + "\n")

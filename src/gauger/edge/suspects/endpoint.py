@@ -61,6 +61,7 @@ class Endpoint:
             raise UnsupportedError("asking an endpoint needs httpx: pip install 'gauger[ask]'") from None
         self._settings, self._pace, self._rng = settings, pace, rng
         self._timeout_s, self._skip_refused, self._failure = timeout_s, skip_refused, httpx.HTTPError
+        self._answers = False  # whether it ever gave one: else a refusal is likelier to be of the form of the request
         headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {key}"} if key else {})}
         self._client = httpx.Client(
             headers=headers, timeout=timeout_s, follow_redirects=False, trust_env=not _in_the_clear_here(settings.url)
@@ -104,11 +105,12 @@ class Endpoint:
             self._pace.turn()
             status, headers, data = self._post(path, body)
             if status == 200:
+                self._answers = True
                 return data
             if status in REFUSED and self._skip_refused:
                 return None
             if status and status < 500 and status not in _LATER:
-                raise ExchangeError(_refusal(status))
+                raise ExchangeError(_refusal(status, answers=self._answers))
             if attempt + 1 < ATTEMPTS:
                 self._wait(attempt, headers)
         said = f"status {status}" if status else "no whole response"
@@ -243,8 +245,9 @@ def _log_probabilities(data: bytes, begin: int, end: int, longest: int) -> tuple
     )
 
 
-def _refusal(status: int) -> str:
+def _refusal(status: int, *, answers: bool) -> str:
     means = {401: "the key is wrong or missing", 403: "the key may not do this", 404: "no such address or model"}
     redirect = "it points elsewhere, which is not followed: give the address itself" if 300 <= status < 400 else ""
-    hint = "--skip-refused takes it for an empty answer" if status in REFUSED else ""
+    form = "it may not know a field: see what it takes, and leave one out by --request '{\"top_p\": null}'"
+    hint = ("--skip-refused takes it for an empty answer" if answers else form) if status in REFUSED else ""
     return f"the endpoint refused with status {status}: {means.get(status) or redirect or hint or 'see its manual'}"

@@ -21,8 +21,9 @@ class Tokenizer:
     """A tokenizer.json of the package tokenizers.
 
     Attributes:
-        digest: of the vocabulary, in the order of its ids; as ``edge.marking`` names tokenizers. size: one above the
-            largest id.
+        digest: of the vocabulary, in the order of its ids; as ``edge.marking`` names tokenizers. It says which ids
+            there are, and not how text becomes them. file: of the whole file, which does. size: one above the largest
+            id.
 
     Raises:
         InputError: the file is none. UnsupportedError: the package is missing.
@@ -34,6 +35,7 @@ class Tokenizer:
         except ImportError:
             raise UnsupportedError(_INSTALL) from None
         data = read_small(path, MAX_BYTES)
+        self.file, self._path = digest(data), path
         try:
             self._inner: Any = tokenizers.Tokenizer.from_buffer(data)
         except Exception:  # the package raises no other kind
@@ -44,8 +46,15 @@ class Tokenizer:
         self.digest, self.size = digest(canonical_json(words)), max((k for _, k in words), default=-1) + 1
 
     def encode(self, text: str) -> Tokens:
-        """Its ids, without special tokens of the tokenizer's own."""
-        return np.array(self._inner.encode(text, add_special_tokens=False).ids, np.uint32)
+        """Its ids, without special tokens of the tokenizer's own.
+
+        Raises:
+            InputError: it can make none of it, as one without an id for unknown words.
+        """
+        try:
+            return np.array(self._inner.encode(text, add_special_tokens=False).ids, np.uint32)
+        except Exception:  # the package raises no other kind; the text is not quoted
+            raise InputError("has no ids for some of the text that is to be read", source=str(self._path)) from None
 
     def quoted(self, prompt: Prompt) -> Tokens:
         """Ids in which a quotation of the prompt stands: each message by itself, and as it reads after a blank."""

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.output import say
 from gauger.app.cli.passphrase import read_passphrase
 from gauger.edge import keyring
 from gauger.edge.commitments import read_commitment, read_revealed
 from gauger.errors import ConfigError, VerifyError
-from gauger.watermark.commitment import verify_key
+from gauger.watermark.commitment import UNSIZED, verify_key
 from gauger.watermark.keys import Key, KeyContext, derive
 
 Master = tuple[Path | None, str | None, str | None, int | None]
@@ -76,6 +77,8 @@ def revealed_keys(
         raise ConfigError("--revealed: the same key twice")
     if record is not None:
         published = read_commitment(record)
+        if published.algorithm == UNSIZED:
+            say(f"{record} is an older record, and its root leaves its size open: compare its digest with the published")
         if root not in ("", published.root):
             raise VerifyError(f"{record}: its root is {published.root}, but the plan's is {root}")
         for key, proof in found:

@@ -23,7 +23,9 @@ def verify(
     key = verify_key(record, *read_revealed(revealed))
     if as_json:
         held = {"schema": "gauger/verify-key/1", "id": key.id, "context": to_plain(key.context)}
-        print(canonical_json({**held, "commitment": to_plain(record), "digest": digest(record)}).decode())
+        sized = record.algorithm != UNSIZED
+        said = {**held, "commitment": to_plain(record), "digest": digest(record), "root_fixes_size": sized}
+        print(canonical_json(said).decode())
     else:
         print(f"{key.id} is one of at most {record.size:,} keys of the commitment {digest(record)}:")
         print("\n".join(f"  {name}: {visible(value, 200)}" for name, value in to_plain(key.context).items()))

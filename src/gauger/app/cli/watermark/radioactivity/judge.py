@@ -128,7 +128,8 @@ def trial_of(plan: Plan, keys: Sequence[Key], given: Materials) -> Trial:
         raise ConfigError("say what was asked: --prompts")
     if given.tokenizer_file is not None and not settings.tokenizer:
         raise ConfigError("the plan fixed no tokenizer, so its answers are token ids: leave --tokenizer-file out")
-    read_with = read_tokenizer(given.tokenizer_file, plan.tokenizer, settings.tokenizer)
+    file = settings.tokenizer_file
+    read_with = read_tokenizer(given.tokenizer_file, plan.tokenizer, settings.tokenizer, planned_file=file)
     windows = read_windows(given.served, h, read_with, plan)
     test = Closed(plan, keys, windows, read_unmarked(given.unmarked, h, read_with, plan))
     return closed_trial(test, quotable(read_prompts(given.prompts, plan), read_with), read_with)
