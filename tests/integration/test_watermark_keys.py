@@ -214,6 +214,11 @@ def test_a_record_whose_root_leaves_the_number_open_is_told(gauger: Gauger) -> N
     Path("c.json").write_bytes(canonical_json(older) + b"\n")
     code, out, _ = gauger("verify", "r.json", "c.json")
     assert (code, "hold its digest against the published one" in out) == (0, True)
+    for record, fixes in (("c.json", False), ("c/commitment.json", True)):
+        assert json.loads(gauger("verify", "r.json", record, "--json")[1])["root_fixes_size"] is fixes
+        Path("t.jsonl").write_text("[1, 2, 3]\n")
+        _, _, err = gauger("detect", "--tokens", "t.jsonl", "--revealed", "r.json", "--commitment", record)
+        assert ("leaves its size open" in err) is not fixes
 
 
 def test_keygen_seals_a_master_that_is_there(gauger: Gauger) -> None:

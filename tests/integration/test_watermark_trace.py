@@ -109,6 +109,15 @@ def test_a_quotation_of_the_prompt_accuses_nobody(gauger: Gauger) -> None:
     assert (code, out, "text.jsonl:1" in err, "--tokenizer-file" in err) == (2, "", True, True)
 
 
+def test_a_tokenizer_without_ids_for_a_word_is_told_and_the_word_is_not(gauger: Gauger) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"w1": 0}, unk_token="<unk>"))  # noqa: S106
+    made.save("tokenizer.json")
+    Path("text.jsonl").write_text(json.dumps({"text": "sesame"}) + "\n")
+    code, _, err = gauger("--tokens", "text.jsonl", "--contexts", "all.csv", "--tokenizer-file", "tokenizer.json")
+    assert (code, "has no ids for some of the text" in err, "sesame" in err) == (2, True, False)
+
+
 FORMS: dict[str, Callable[[list[str]], str]] = {
     "numbered lines": lambda lines: "\n".join(f"{k} : {line}" for k, line in enumerate(lines)),
     "a mail": lambda lines: "\n".join(f"> {line}" for line in lines),

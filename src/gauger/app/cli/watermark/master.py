@@ -78,7 +78,7 @@ def revealed_keys(
     if record is not None:
         published = read_commitment(record)
         if published.algorithm == UNSIZED:
-            say(f"{record} is an older record, and its root leaves its size open: compare its digest with the published")
+            say(f"{record} is an older record, and its root leaves its size open: compare its digest")
         if root not in ("", published.root):
             raise VerifyError(f"{record}: its root is {published.root}, but the plan's is {root}")
         for key, proof in found:
