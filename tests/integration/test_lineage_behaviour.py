@@ -322,6 +322,29 @@ def test_models_that_share_few_prompts_cannot_be_told_apart(world: World, capsys
     assert said[1]["score"] is not None
 
 
+def test_two_that_were_asked_little_are_ranked_among_pairs_compared_on_as_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or not at all, where others are named beside them: a mean over few prompts is large by chance."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(globals(), "PROMPTS", 90)
+    world = World(tmp_path)
+    rows = [r for r in world.rows() if r[1] not in {"m05", "child"} or int(r[0][1:]) % 4 == 0]
+    options, few = ("--prompts", "90", "--alpha", "0.05", "--json"), len(range(0, 90, 4))
+    assert world.run([("m05", "child")], *options, rows=rows) == 1
+    (alone,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert alone["prompts"] == alone["evidence"]["params"]["prompts"] == few
+    world.run([("m05", "child")], *options, rows=[r for r in rows if int(r[0][1:]) % 4 == 0])
+    assert json.loads(capsys.readouterr().out)["pairs"][0]["p"] == alone["p"]  # nothing else was looked at
+    beside = [("m05", "child"), ("m07", "m08"), ("m09", "m10"), ("m11", "m12")]
+    assert world.run(beside, *options, rows=rows) == 0
+    first, *others = json.loads(capsys.readouterr().out)["pairs"]
+    assert (first["verdict"], first["evidence"]) == ("cannot tell", None)
+    assert first["why"].startswith(f"the two have {few} usable answers to the same prompts, and 45 are needed")
+    assert "name these two alone" in first["why"]
+    assert [row["prompts"] for row in others] == [90] * 3
+
+
 def test_the_prompts_that_a_suspect_answered_are_chosen(world: World) -> None:
     rows = [r for r in world.rows() if r[1] != "child" or int(r[0][1:]) >= PROMPTS - 20]
     assert world.run([("m05", "child")], "--prompts", "20", "--alpha", "0.05", rows=rows) == 1

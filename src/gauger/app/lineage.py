@@ -11,6 +11,7 @@ from gauger.app.lineage_comparing import Carrier, Compared, Statistic
 from gauger.edge.lineage.tables import Pair
 from gauger.errors import ConfigError, InputError
 from gauger.lineage import calibration, leaks, population, sequential
+from gauger.lineage.answers import LEAST_ANSWERS
 from gauger.lineage.population import Origin
 from gauger.lineage.verdicts import Verdict, verdicts
 from gauger.model import Evidence
@@ -155,10 +156,11 @@ def _calibrated(
 
 
 def _prompts(compared: Compared, code: dict[str, int], pair: Pair, look: int) -> int:
-    """How many prompts the two were asked by then."""
-    if compared.asked is None:
-        return compared.looks[look]
-    return int(compared.asked[look, code[pair[0]], code[pair[1]]]) if set(pair) <= code.keys() else 0
+    """On how many prompts the two are compared; prompt by prompt, how many they were asked by then."""
+    if not set(pair) <= code.keys():
+        return 0
+    place = code[pair[0]], code[pair[1]]
+    return int(compared.common[place] if compared.asked is None else compared.asked[look, *place])
 
 
 def _listed(code: dict[str, int], pairs: Sequence[Pair]) -> BoolArray:
@@ -181,7 +183,10 @@ def _reason(compared: Compared, code: dict[str, int], pair: Pair) -> str:
         return ""
     if compared.asked is not None and compared.common[a, b] >= compared.least:
         return f"the two have no usable answers to the same of the first {compared.looks[0]} prompts in the order"
-    return f"the two have {compared.common[a, b]} usable answers to the same prompts, and {compared.least} are needed"
+    said = f"the two have {compared.common[a, b]} usable answers to the same prompts, and {compared.least} are needed"
+    if compared.common[a, b] < LEAST_ANSWERS or compared.asked is not None:
+        return said
+    return f"{said}, half of what others have: name these two alone, and all are compared on those prompts"
 
 
 def _judged(

@@ -76,15 +76,16 @@ def compare(responses: Responses, prompts: int, rng: np.random.Generator, pairs:
     habit["openers"] = likeness.openers(held)
     content = {"wording": likeness.wording(held), "rare_runs": likeness.rare_runs(held)}
     common = sieve.in_common(held)
+    least = sieve.least_common(common)
     score = centring.score(list(habit.values()), list(content.values()))
     return Compared(
         models=responses.models,
         unfit=unfit,
         statistics=habit | content,
-        score=np.where(common < sieve.LEAST_ANSWERS, np.nan, score)[None],
+        score=np.where(common < least, np.nan, score)[None],
         length=sieve.likeness_of_length(held),
         common=common,
-        least=sieve.LEAST_ANSWERS,
+        least=least,
         looks=(len(np.unique(held.prompt)),),
     )
 
@@ -97,7 +98,7 @@ def compare_in_turn(
 
     Of lengths only those of the first look count, as a pair may be decided there.
     """
-    held, unfit = sieved(responses, prompts, rng, pairs, sequential.FIRST_LOOK)
+    held, unfit = sieved(responses, prompts, rng, pairs, sequential.FIRST_LOOK, in_turn=True)
     learnt_from = ~np.isin(responses.models, [suspect for _, suspect in pairs])
     if np.count_nonzero(learnt_from & (held.counts() > 0)) < LEAST_MODELS:
         learnt_from[:] = True
@@ -122,15 +123,25 @@ def compare_in_turn(
 
 
 def sieved(
-    responses: Responses, prompts: int, rng: np.random.Generator, pairs: Sequence[Pair], least: int
+    responses: Responses,
+    prompts: int,
+    rng: np.random.Generator,
+    pairs: Sequence[Pair],
+    least: int,
+    *,
+    in_turn: bool = False,
 ) -> tuple[Answers, tuple[str, ...]]:
-    """The usable answers of the models that can be judged, bare of what hosts add, and why the others cannot."""
+    """The usable answers of the models that can be judged, bare of what hosts add, and why the others cannot.
+
+    in_turn: what the models of ``pairs`` were not asked yet counts too, for the order is made before.
+    """
     if prompts < sieve.LEAST_ANSWERS:
         raise ConfigError(f"--prompts must be at least {sieve.LEAST_ANSWERS}, not {prompts}")
     said = bare(responses.answers, tokenize(*packed(responses.asked)))
     everything = said.take(np.flatnonzero(sieve.usable(said)))
     asked = np.isin(responses.models, [name for pair in pairs for name in pair])
     held = sieve.chosen(everything, asked, prompts, rng)
+    held = held if in_turn else sieve.shared(held, asked)
     strays = sieve.astray(held)
     other = sieve.other_words(held) | sieve.abroad(held, strays)
     held = held.take(np.flatnonzero(other[held.model] | ~strays))

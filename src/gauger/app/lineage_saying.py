@@ -40,15 +40,15 @@ def compare_phrases(
     common = sieve.in_common(held)
     score = phrases.shared(used)
     beyond = phrases.shared(phrases.beyond_length(used, held))
-    few = common < sieve.LEAST_ANSWERS
+    least = sieve.least_common(common)
     return Compared(
         models=responses.models,
         unfit=unfit,
         statistics={"shared_phrases": score, "beyond_length": beyond},
-        score=np.where(few, np.nan, score / spread(score))[None],
+        score=np.where(common < least, np.nan, score / spread(score))[None],
         length=sieve.likeness_of_length(held),
         common=common,
-        least=sieve.LEAST_ANSWERS,
+        least=least,
         looks=(len(asked),),
         statistic="phrases",
         carriers=lambda candidate, suspect: _phrases(responses, held, used, candidate, suspect),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -71,6 +72,16 @@ def chosen(answers: Answers, asked: BoolArray, prompts: int, rng: np.random.Gene
     return answers.take(np.flatnonzero(np.isin(answers.prompt, kept)))
 
 
+def shared(answers: Answers, asked: BoolArray) -> Answers:
+    """Without the prompts that at most half as many models of ``asked`` answered as answered others.
+
+    A pair that was asked little is to be ranked among pairs that are compared on as little. If 20 are left; else all.
+    """
+    of_asked = np.bincount(answers.prompt, weights=asked[answers.model])
+    kept = 2 * of_asked > of_asked.max(initial=0.0)
+    return answers.take(np.flatnonzero(kept[answers.prompt])) if kept.sum() >= LEAST_ANSWERS else answers
+
+
 def too_few(answers: Answers) -> BoolArray:
     """The models with fewer than 20 usable answers, bool[models]."""
     return answers.counts() < LEAST_ANSWERS
@@ -129,6 +140,16 @@ def in_common(answers: Answers) -> IntArray:
     grid = np.zeros((int(answers.prompt.max(initial=-1)) + 1, answers.models), dtype=np.int64)
     grid[answers.prompt, answers.model] = 1
     return grid.T @ grid
+
+
+def least_common(common: IntArray) -> int:
+    """How many prompts two models must both have answered: half of what pairs have in the median, and 20.
+
+    A mean over fewer varies more than those that it would be ranked among, and chance makes it large.
+    """
+    pairs = common[np.triu_indices(len(common), 1)]
+    pairs = pairs[pairs >= LEAST_ANSWERS]
+    return max(LEAST_ANSWERS, math.ceil(np.median(pairs) / 2) if len(pairs) else 0)
 
 
 def likeness_of_length(answers: Answers) -> FloatArray:
