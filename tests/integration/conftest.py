@@ -66,13 +66,15 @@ class Server:
 
     Attributes:
         says: what it answers to each prompt. reads: log-probabilities of the words that it is to echo, None if
-            it tells none. script: replies to the next requests in place of an answer: a status with
-            headers, raw bytes, or a function of the handler. asked, answered: prompts, in order. heads: of requests.
+            it tells none. tells: those words as it spells its tokens. script: replies to the next requests in place of
+            an answer: a status with headers, raw bytes, or a function of the handler. asked, answered: prompts, in
+            order. heads: of requests.
     """
 
     def __init__(self) -> None:
         self.says: Callable[[str], Any] = lambda prompt: "w1"
         self.reads: Callable[[str], list[float | None]] | None = None
+        self.tells: Callable[[list[str]], list[str]] = lambda tokens: tokens
         self.script: list[Any] = []
         self.asked: list[str] = []
         self.answered: list[str] = []
@@ -119,8 +121,12 @@ class Server:
         if self.reads is None:
             return {"text": text, "logprobs": None}
         words = [*re.finditer(r"\s*\S+", text)]
-        told = {"tokens": [w[0] for w in words], "token_logprobs": self.reads(text)}
-        return {"text": text, "logprobs": {**told, "text_offset": [w.start() for w in words]}}
+        tokens, log_p = self.tells([w[0] for w in words]), self.reads(text)
+        if more := len(tokens) - len(words):
+            log_p = [None] * more + [-1.0 if value is None else value for value in log_p]
+        offsets = [sum(map(len, tokens[:k])) for k in range(len(tokens))]  # as servers count: of what they tell
+        told = {"tokens": tokens, "token_logprobs": log_p, "text_offset": offsets}
+        return {"text": text, "logprobs": told}
 
     def send(self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes = b"") -> None:
         try:

@@ -233,8 +233,19 @@ def test_killed_while_testing_it_goes_on_to_the_same_verdict(gauger, server, kil
     assert tried(gauger, server, "--samples", "2") == (code, said)
 
 
-def test_log_probabilities_of_an_endpoint(gauger, server) -> None:
+@pytest.mark.parametrize(
+    "tells",
+    [
+        lambda tokens: tokens,
+        lambda tokens: ["<|begin_of_text|>", *tokens],
+        lambda tokens: ["<s>", *(token.strip() for token in tokens)],
+        lambda tokens: ["<s>", *("\u2581" + token.strip() for token in tokens)],
+    ],
+)
+def test_log_probabilities_of_an_endpoint(gauger, server, tells) -> None:
+    """Servers count a token before the text, drop blanks, spell them otherwise: where tokens stand is looked up."""
     sealed(gauger, server)
+    server.tells = tells
     released = {r["answer"] for r in log()}
 
     def reads(text: str) -> list[float | None]:

@@ -20,6 +20,7 @@ from gauger.edge.formats.values import LineError, load
 from gauger.edge.plans import ByEndpoint
 from gauger.edge.suspects import LEAST_LOG_P, Answer, Predicted, Text
 from gauger.edge.suspects.pace import Pace, backoff_s, retry_after_s
+from gauger.edge.suspects.placing import placed
 from gauger.edge.suspects.prompts import Prompt
 from gauger.errors import ConfigError, ExchangeError, UnsupportedError
 from gauger.stats import FloatArray
@@ -94,7 +95,7 @@ class Endpoint:
         data = self._answered("/completions", body)
         if data is None:
             return Predicted.of(np.empty((0, 1), np.uint32), np.empty((0, 1)))
-        places, log_p = _log_probabilities(data, len(before), len(before) + len(text), longest)
+        places, log_p = _log_probabilities(data, before + text, len(before), longest)
         return Predicted.of(places[:, None], log_p[:, None])
 
     def _answered(self, path: str, body: dict[str, Any]) -> bytes | None:
@@ -227,17 +228,25 @@ def _said(data: bytes) -> Text:
     raise ExchangeError("the endpoint's response is no chat completion: check the address")
 
 
-def _log_probabilities(data: bytes, begin: int, end: int, longest: int) -> tuple[NDArray[np.uint32], FloatArray]:
-    """Of the tokens that begin in [begin, end), in characters of what was echoed: where, less ``begin``, and log p."""
+def _log_probabilities(data: bytes, text: str, begin: int, longest: int) -> tuple[NDArray[np.uint32], FloatArray]:
+    """Of the tokens of what was echoed that begin from ``begin`` on: at which character from there, and log p.
+
+    The last are the character before which reading ended, and 0.
+    """
     try:
         (choice, *_) = load(data)["choices"]
         told = choice["logprobs"]
-        pairs = list(zip(told["text_offset"], told["token_logprobs"], strict=True))
-        ended = min(max(begin, pairs[longest][0]), end) if len(pairs) > longest else end
-        found = [(at, float(value)) for at, value in pairs[:longest] if begin <= at < end]
-        places, log_p = np.array([*found, (ended, 0.0)]).T
-        if (found or len(pairs) > longest) and (log_p <= 1e-3).all():
-            return (places - begin).astype(np.uint32), np.maximum(log_p, LEAST_LOG_P)
+        values = [None if value is None else float(value) for value in told["token_logprobs"]]
+        places, ended = placed([str(token) for token in told["tokens"]], text)
+        beyond = next((at for at in places[longest:] if at is not None), ended)
+        read = [*zip(places, values, strict=True)][:longest]
+        whole = all(value is not None for at, value in read[1:] if at is not None)  # of the first nobody knows any
+        found = [(at, value) for at, value in read if at is not None and value is not None and at >= begin]
+        where, log_p = np.array([*found, (max(beyond, begin), 0.0)]).T
+        if whole and (log_p <= 1e-3).all():
+            if not found and len(places) <= longest:
+                raise ExchangeError("the endpoint's tokens are not found in the text that it was given: ask for text")
+            return (where - begin).astype(np.uint32), np.maximum(log_p, LEAST_LOG_P)
     except (LineError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise ExchangeError(
