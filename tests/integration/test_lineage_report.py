@@ -48,18 +48,19 @@ def ghosts(log_e: float | str, seal: str = SHA[1], **more: Any) -> dict[str, Any
         "evidence": e,
         "command": "gauger lineage x",
         "accounts": [],
+        "alpha": 0.01,
     }
 
 
 def canaries(log_e: float, seal: str = SHA[3], **more: Any) -> dict[str, Any]:
     e = evidence("canaries", log_e, SHA[4], seal, SHA[5], **more)
-    return {"schema": "gauger/canaries-tested/1", "verdict": "not shown", "evidence": e, "parties": []}
+    return {"schema": "gauger/canaries-tested/1", "verdict": "not shown", "evidence": e, "parties": [], "alpha": 0.01}
 
 
 def radioactive(log_e: float, *keys: str, crossed: bool = False) -> dict[str, Any]:
     rows = [{"context": {}, "named": False, "evidence": evidence("radioactivity", 0.0, SHA[6], k)} for k in keys]
     whole = evidence("radioactivity-closed", log_e, SHA[6], *keys, SHA[7])
-    return {"schema": "gauger/radioactivity/1", "crossed": crossed, "evidence": whole, "keys": rows}
+    return {"schema": "gauger/radioactivity/1", "crossed": crossed, "evidence": whole, "keys": rows, "alpha": 0.01}
 
 
 def detected(*rows: tuple[str | None, float]) -> dict[str, Any]:
@@ -206,13 +207,18 @@ def test_what_does_not_belong_together_is_refused(gauger, documents: list[Any], 
         ({**behaviour("x"), "alpha": 0.05}, "does not reach the bound"),
         ({**weights("x", "not independent"), "alpha": 1e-18}, "does not reach the bound"),
         ({**weights("x", "not independent"), "evidence": None}, "does not reach the bound"),
+        ({**ghosts(9.0), "verdict": "learnt", "alpha": 5}, "does not reach the bound"),
+        ({k: v for k, v in ghosts(9.0).items() if k != "alpha"} | {"verdict": "learnt"}, "does not reach the bound"),
+        ({**behaviour("x"), "alpha": 1.5}, "does not reach the bound"),
+        ({**by_rule("e-bh", (SHA[10], 9.0)), "alpha": 1.5}, "its rule or alpha is none"),
+        ({**ghosts(1.0), "evidence": {**ghosts(1.0)["evidence"], "n": 2**70}}, "is no document as it was printed"),
         ({**radioactive(-50.0, SHA[10], crossed=True), "alpha": 1e-6}, "does not reach the bound"),
         ({**radioactive(13.0, SHA[10], crossed=True), "alpha": 1e-6}, "does not reach the bound"),
         (by_rule("e-bh", (SHA[10], 6.0)), "does not reach the bound"),
         (by_rule("e-bh", (SHA[10], 7.0), (SHA[11], 0.0)), "does not reach the bound"),
         (by_rule("holm", (SHA[10], 9.0)), "does not reach the bound"),
         ({**by_rule("e-bh", (SHA[10], 9.0)), "keys": 2}, "not those of all its keys"),
-        (by_rule("other", (SHA[10], 9.0)), "its rule is unknown"),
+        (by_rule("other", (SHA[10], 9.0)), "its rule or alpha is none"),
         ({**canaries(1.0), **fixed_size(-6.0), "alpha": 1e-3}, "does not reach the bound"),
         ({**canaries(1.0), **fixed_size(None), "alpha": 1e-3}, "does not reach the bound"),
     ],

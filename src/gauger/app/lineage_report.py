@@ -18,7 +18,7 @@ from gauger.errors import ConfigError, InputError
 from gauger.lineage import canary_trial, ghost_trial, verdicts
 from gauger.lineage.fusion import NEVER, OPEN_SET, Chance, Finding, Together, check_once, crossed, subject_of, together
 from gauger.lineage.weights import verdicts as weight_verdicts
-from gauger.model import Evidence, digest, to_plain
+from gauger.model import Evidence, canonical_json, digest, to_plain
 from gauger.stats.merging import Merged, mean
 
 MAX_BYTES = 1 << 28
@@ -147,7 +147,15 @@ def findings_of(source: str, data: bytes) -> list[Finding]:
 
 def _evidence(plain: Any) -> Evidence:
     given = {**plain, "log_e": -math.inf} if plain["log_e"] == "-inf" else plain
-    return msgspec.convert(given, Evidence)
+    found = msgspec.convert(given, Evidence)
+    canonical_json(found)  # what could not be written again
+    return found
+
+
+def _alpha(said: Document) -> float:
+    """The document's, by which it accuses: without one, or with one that is none, nobody is accused."""
+    alpha = float(said.get("alpha", 0.0))
+    return alpha if 0 < alpha < 1 else 0.0
 
 
 def _word(source: str, row: Document, words: object) -> str:
@@ -167,15 +175,17 @@ def _consistent(source: str, word: str, guilty: str, evidence: Evidence | None, 
 
 
 def _crosses(evidence: Evidence, said: Document) -> bool:
-    """Whether e is above 1, and above 1 / alpha where the document holds it."""
-    return evidence.log_e > 0 and evidence.log_e >= -math.log(float(said.get("alpha", 1.0)))
+    """Whether e is above 1 / alpha."""
+    alpha = _alpha(said)
+    return alpha > 0 and evidence.log_e >= -math.log(alpha)
 
 
 def _by_tails(evidence: Evidence, said: Document, rows: Sequence[Document]) -> bool:
     """Whether Holm's rule finds anything, of the whole and of each row."""
     every = [evidence.params, *(row["evidence"]["params"] for row in rows)]
     tails = [float(params["log_p"]) for params in every if "log_p" in params]  # there is none before the last question
-    return min(tails, default=0.0) <= math.log(float(said.get("alpha", 1.0)) / len(every))
+    alpha = _alpha(said)
+    return alpha > 0 and min(tails, default=0.0) <= math.log(alpha / len(every))
 
 
 def _finding(source: str, said: Document, evidence: Evidence, **more: Any) -> Finding:
@@ -232,9 +242,9 @@ def _detected(source: str, said: Document) -> list[Finding]:
 
 def _borne(source: str, said: Document, evidence: Sequence[Evidence]) -> None:
     """Refuse what is said to be found, and by the document's own rule, numbers and count of keys is not."""
-    if said["rule"] not in ("e-bh", "holm") or said["keys"] != len(evidence):
-        raise InputError("its results are not those of all its keys, or its rule is unknown", source=source)
-    bears = found_among(evidence, float(said["alpha"]), anytime=said["rule"] == "e-bh")
+    if said["rule"] not in ("e-bh", "holm") or said["keys"] != len(evidence) or not _alpha(said):
+        raise InputError("its results are not those of all its keys, or its rule or alpha is none", source=source)
+    bears = found_among(evidence, _alpha(said), anytime=said["rule"] == "e-bh")
     for row, one, reached in zip(said["results"], evidence, bears, strict=True):
         _consistent(source, "found" if row["found"] else "", "found", one, one.kind, bool(reached))
 
@@ -245,7 +255,7 @@ def _behaving(source: str, said: Document) -> list[Finding]:
     for row in said["pairs"]:
         evidence = None if row["evidence"] is None else _evidence(row["evidence"])
         word = _word(source, row, verdicts.Verdict)
-        low = evidence is not None and float(evidence.params["p"]) <= float(said["alpha"])
+        low = evidence is not None and float(evidence.params["p"]) <= _alpha(said)
         _consistent(source, word, "related", evidence, "calibrated", low)
         names = str(row["candidate"]), str(row["suspect"])
         found.append(_alone(source, said, row, *names, evidence, word == "related"))
