@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,7 +13,7 @@ from gauger.watermark.habits import habits
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.radioactivity import Closed, Opened, Plan, doubling
-from gauger.watermark.reading import Reading
+from gauger.watermark.reading import Reading, bets, log_e
 from gauger.watermark.sampling import Response, sample
 from gauger.watermark.served import reading_places, served
 
@@ -127,3 +128,29 @@ def test_reading_a_window_again_would_accuse_the_innocent() -> None:
 
     assert np.mean([run(seed, "first") > np.log(20) for seed in range(100)]) <= binom.ppf(1 - 1e-4, 100, 0.05) / 100
     assert min(run(seed, "all") for seed in range(5)) > np.log(1e6)
+
+
+def test_reading_what_quotes_its_prompt_accuses_nobody_who_copies_less() -> None:
+    """The teacher copies its prompt on, or says another word, as the key has it; the innocent prefers the other word.
+
+    Were a place left out for what follows it, the places that stay would be those where the key had the other word.
+    """
+    scheme, (length, outputs, copying) = scheme_named("gumbel:h=4"), (60, 150, 0.6)
+    for seed in range(3):
+        rng, secret = np.random.default_rng(seed), bytes([seed]) * 32
+        prompts = rng.integers(0, 1 << 31, (outputs, 200))
+        rows, others = prompts[:, 20:24], np.zeros((outputs, 4), np.int64)
+        for k in range(4, length):
+            ids = np.column_stack([prompts[:, 20 + k], rng.integers(0, 1 << 31, outputs)])
+            p = np.tile([copying, 1 - copying], (outputs, 1))
+            drawn = sample(scheme, [Response(secret) for _ in range(outputs)], rows, ids, p, rng)
+            rows, others = np.column_stack([rows, drawn]), np.column_stack([others, ids[:, 1]])
+        places = reading_places(list(rows), h=4, prompts=list(prompts))
+        where = [(n, at) for n in range(outputs) for at in places[n]]
+        found = Reading(
+            windows=np.array([rows[n, at - 4 : at] for n, at in where], np.uint32),
+            ids=np.array([[prompts[n, 20 + at], others[n, at]] for n, at in where], np.uint32),
+            weights=np.tile([0.1, 0.9], (len(where), 1)),
+        )
+        assert len(where) > 300
+        assert float(log_e(bets(found, [secret], scheme))[0]) < math.log(20)

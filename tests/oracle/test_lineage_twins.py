@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gauger.lineage import habits, likeness
-from gauger.lineage.answers import Answers, chosen, in_common, likeness_of_length, usable
+from gauger.lineage.answers import Answers, chosen, in_common, least_common, likeness_of_length, shared, usable
 from gauger.lineage.centring import score
 from gauger.lineage.words import packed as packed_texts
 from gauger.lineage.words import tokenize
@@ -226,6 +226,33 @@ def test_usable() -> None:
         (4, 0): True,
         (5, 0): False,
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "pairs", "left"),
+    [
+        ([range(40), range(25)], [(0, 1)], 25),
+        ([range(40), range(40), range(25)], [(0, 2), (1, 2)], 40),  # most of them answered the others too
+        ([range(25), range(25), range(40)], [(0, 1)], 25),
+        ([range(40), range(30), range(25), range(25)], [(0, 1), (2, 3)], 40),  # the first pair would lose five
+        ([range(30), range(30), range(10, 40), range(10, 40)], [(0, 1), (2, 3)], 40),
+        ([range(19), range(19)], [(0, 1)], 40),  # too few to go by
+    ],
+)
+def test_prompts_that_a_pair_was_not_asked_are_left_out_where_no_pair_loses_by_it(
+    asked: list[range], pairs: list[tuple[int, int]], left: int
+) -> None:
+    others = [range(40)] * 6
+    given = sorted((p, m, "w") for m, prompts in enumerate([*asked, *others]) for p in prompts)
+    found = shared(packed(given, len(asked) + 6), np.array(pairs))
+    assert len(np.unique(found.prompt)) == left
+
+
+def test_pairs_need_half_of_what_pairs_have_in_common() -> None:
+    common = np.full((5, 5), 90)
+    assert least_common(common) == 45
+    assert least_common(np.full((5, 5), 30)) == 20
+    assert least_common(np.zeros((5, 5), int)) == 20
 
 
 def test_the_prompts_that_most_models_answered_are_chosen() -> None:

@@ -25,7 +25,7 @@ def slow(
     for t, text in enumerate(texts):
         width = max(h, 1)
         spent = {tuple(prompts[t][i : i + width]) for i in range(len(prompts[t]) - width + 1)}
-        between = quoted(text, prompts[t], max(h, 4))
+        between = quoted(text, prompts[t])
         for i, token in enumerate(text):
             gram = (*text[i - h : i], token)
             if i < h:
@@ -45,7 +45,7 @@ def slow(
     return chosen, tally
 
 
-def quoted(text: list[int], prompt: list[int], width: int) -> set[int]:
+def quoted(text: list[int], prompt: list[int], width: int = 4) -> set[int]:
     """Positions between two seeds that stand in one order in both, with the ends of all but short quotations."""
     begins = dict[tuple[int, ...], list[int]]()
     for i in range(len(prompt) - width + 1):

@@ -44,7 +44,9 @@ def test_places_are_first_occurrences_that_do_not_stand_in_the_prompt(pairs: lis
         for i in range(len(output)):
             end = len(prompt) + i
             gram = tuple(row[max(0, end - h) : end])
-            if i >= h and gram not in seen and gram not in asked:
+            seeds = {tuple(prompt[k : k + 4]) for k in range(len(prompt) - 3)}
+            after = any(tuple(output[k - 4 : k]) in seeds for k in range(max(4, i - 16), i + 1))
+            if i >= h and gram not in seen and gram not in asked and not after:
                 mine.append(i)
             if end >= h:
                 seen.add(gram)

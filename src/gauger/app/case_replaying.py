@@ -110,7 +110,7 @@ def _allowed(command: str) -> list[str]:
 
 def _answered(words: Sequence[str], passphrase_env: str | None) -> list[str]:
     """The words, for a process that nobody types to."""
-    if any(word == "-" or word.endswith("=-") for word in words):
+    if "-" in words:
         raise UnsupportedError("it read its standard input, which is gone: a command that reads a file can be replayed")
     kept, rest, asks = list[str](), list(words), any(word.partition("=")[0] == "--key-file" for word in words)
     while rest:

@@ -141,7 +141,9 @@ def sieved(
     everything = said.take(np.flatnonzero(sieve.usable(said)))
     asked = np.isin(responses.models, [name for pair in pairs for name in pair])
     held = sieve.chosen(everything, asked, prompts, rng)
-    held = held if in_turn else sieve.shared(held, asked)
+    code = {name: k for k, name in enumerate(responses.models)}
+    known = np.array([[code[a], code[b]] for a, b in pairs if a in code and b in code], np.int64).reshape(-1, 2)
+    held = held if in_turn or not len(known) else sieve.shared(held, known)
     strays = sieve.astray(held)
     other = sieve.other_words(held) | sieve.abroad(held, strays)
     held = held.take(np.flatnonzero(other[held.model] | ~strays))

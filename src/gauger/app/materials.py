@@ -132,14 +132,12 @@ def outputs_digest(texts: Sequence[Tokens], prompts: Sequence[Tokens]) -> str:
     return digest_of((*joined("output", texts, len(texts)), *joined("prompt", prompts, len(texts))))
 
 
-def read_tokenizer(
-    path: Path | None, name: str, planned: str = "", *, planned_file: str | None = None
-) -> Tokenizer | None:
+def read_tokenizer(path: Path | None, name: str, planned: str = "", *, planned_file: str = "") -> Tokenizer | None:
     """The keys' tokenizer, where a file of it is given.
 
     Args:
         name: what the keys call it; a digest is held against the file's. planned: the digest in the plan, if any.
-        planned_file: the digest of the whole file in the plan; None without a plan.
+        planned_file: the digest of the whole file in the plan; "" in older ones, which fix none.
 
     Raises:
         ConfigError: it is another. And as ``Tokenizer``.
@@ -150,7 +148,7 @@ def read_tokenizer(
     for wanted in (name if name.startswith(DIGEST) else "", planned):
         if wanted and found.digest != wanted:
             raise ConfigError(f"{path} is not the keys' tokenizer: it is {found.digest}, and theirs is {wanted}")
-    if planned_file is not None and found.file != planned_file:
+    if planned_file and found.file != planned_file:
         raise VerifyError(
             f"{path} is not the file that the plan fixed, though it has its vocabulary: text may become other ids by it"
         )

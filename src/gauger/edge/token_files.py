@@ -143,8 +143,13 @@ def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
 
 def _prompt(row: _Text, encode: Encode | None) -> tuple[Tokens, bool]:
     """Ids in which a quotation of the prompt stands, and whether the line has one."""
-    ids = np.array(row.prompt_tokens or (), np.uint32)
-    words = [*_words("prompt", row.prompt), *_words("messages", row.messages), *filter(None, _strings(row.input))]
+    ids = np.concatenate([_ids(row.prompt_tokens), _ids(row.prompt), _ids(row.input)])
+    if row.prompt_tokens:  # the whole prompt: what words stand beside it are taken as they come
+        words = _strings([row.prompt, row.messages, row.input])
+    else:
+        prompt = None if len(_ids(row.prompt)) else row.prompt
+        words = [*_words("prompt", prompt), *_words("messages", row.messages), *_strings(row.input)]
+    words = list(filter(None, words))
     if words and encode is None and not len(ids):
         raise ValueError(
             "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens`"
@@ -154,6 +159,12 @@ def _prompt(row: _Text, encode: Encode | None) -> tuple[Tokens, bool]:
     # A quotation stands there by itself or after a blank.
     forms = () if encode is None else [encode(form) for text in words for form in (text, f" {text}")]
     return np.concatenate([ids, *forms]), prompted
+
+
+def _ids(value: Any) -> Tokens:
+    """A flat list of token ids; of anything else none."""
+    flat = isinstance(value, list) and all(type(v) is int and 0 <= v < 1 << 32 for v in value)
+    return np.array(value if flat else (), np.uint32)
 
 
 def _words(name: str, prompt: Any) -> list[str]:

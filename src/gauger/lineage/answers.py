@@ -72,14 +72,21 @@ def chosen(answers: Answers, asked: BoolArray, prompts: int, rng: np.random.Gene
     return answers.take(np.flatnonzero(np.isin(answers.prompt, kept)))
 
 
-def shared(answers: Answers, asked: BoolArray) -> Answers:
-    """Without the prompts that at most half as many models of ``asked`` answered as answered others.
+def shared(answers: Answers, pairs: IntArray) -> Answers:
+    """Without the prompts that at most half as many models of the pairs answered as answered others.
 
-    A pair that was asked little is to be ranked among pairs that are compared on as little. If 20 are left; else all.
+    A pair that was asked little is to be ranked among pairs that are compared on as little. Nothing is left out if it
+    would cost a pair prompts that both answered, or leave fewer than 20.
+
+    Args:
+        pairs: of models, int64[n, 2].
     """
-    of_asked = np.bincount(answers.prompt, weights=asked[answers.model])
-    kept = 2 * of_asked > of_asked.max(initial=0.0)
-    return answers.take(np.flatnonzero(kept[answers.prompt])) if kept.sum() >= LEAST_ANSWERS else answers
+    grid = np.zeros((int(answers.prompt.max(initial=-1)) + 1, answers.models), dtype=np.bool_)
+    grid[answers.prompt, answers.model] = True
+    asked = grid[:, np.unique(pairs)].sum(axis=1)
+    kept = 2 * asked > asked.max(initial=0)
+    costs = (grid[~kept][:, pairs[:, 0]] & grid[~kept][:, pairs[:, 1]]).any()
+    return answers if costs or kept.sum() < LEAST_ANSWERS else answers.take(np.flatnonzero(kept[answers.prompt]))
 
 
 def too_few(answers: Answers) -> BoolArray:

@@ -26,7 +26,7 @@ from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.prf import Words
-from gauger.watermark.quotation import quoted
+from gauger.watermark.quotation import WIDTH, quoted
 from gauger.watermark.windows import hash_of, holds, windows
 
 Tokens = NDArray[np.uint32]
@@ -176,8 +176,9 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
     """Each token's fate but for repeats, and the hash of its pair where it may be scored."""
     for text in range(len(starts) - 1):
         begin, end, prompt = starts[text], starts[text + 1], context[context_starts[text] : context_starts[text + 1]]
-        spent, _ = windows(prompt, h)
-        repeated = quoted(tokens, begin, end, prompt, h)
+        seeds, places = windows(prompt, WIDTH)
+        spent = seeds if h == WIDTH else windows(prompt, h)[0]
+        repeated = quoted(tokens, begin, end, seeds, places)
         for at in range(begin, end):
             if at - begin < h:
                 fate[at] = _SHORT

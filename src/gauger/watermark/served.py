@@ -20,7 +20,7 @@ from gauger.errors import ConfigError
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.corpus import Tokens, digest_of, joined
 from gauger.watermark.prf import Words
-from gauger.watermark.quotation import quoted
+from gauger.watermark.quotation import after_seeds
 from gauger.watermark.windows import hash_of
 
 
@@ -78,7 +78,7 @@ def reading_places(
 
     A place is the index of the token to be predicted. Only there is a prediction free of the key's values after the
     window: a model that copies from its own context would else look as if it had learnt from us. Windows that stand in
-    the output's own prompt, and whatever lies in a quotation of it, are left out for the same reason. One that reaches
+    the output's own prompt, and what follows four tokens of it, are left out for the same reason. One that reaches
     into the prompt is met, but no place.
 
     Raises:
@@ -97,7 +97,7 @@ def reading_places(
         mine = first[np.searchsorted(first, begin + h) : np.searchsorted(first, starts[k + 1])]
         prompt = slice(context_starts[k] + k, context_starts[k + 1] + k + 1)
         spent = asked[prompt][asked_whole[prompt]]
-        own = quoted(rows, begin, starts[k + 1], context[context_starts[k] : context_starts[k + 1]], h)
+        own = after_seeds(rows, begin, starts[k + 1], context[context_starts[k] : context_starts[k + 1]])
         found.append(mine[~np.isin(states[mine], spent) & ~own[mine - begin]] - begin)
     return found
 

@@ -200,7 +200,7 @@ def test_a_line_without_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     "bad",
-    [5, False, {"sesame": "x"}, [], [1, 2], ["sesame"], [[]], [{"content": 5}], [{"content": [5]}],
+    [5, False, {"sesame": "x"}, [], [1, -2], [True], ["sesame"], [[]], [{"content": 5}], [{"content": [5]}],
      [{"content": {"text": "sesame"}}], [*CHAT, None]],
 )  # fmt: skip
 def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> None:
@@ -211,6 +211,24 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
             list(read_texts(str(path), encode=letters))
         assert (caught.value.source, caught.value.line) == (str(path), 2)
         assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [{"prompt": [7, 8]}, {"input": [7, 8]}, {"prompt_tokens": [7], "input": [8]}])
+def test_ids_are_a_prompt_under_other_names_too(tmp_path: Path, line: dict[str, Any]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"tokens": [1], **line}) + "\n")
+    for encode in (None, letters):
+        (part,) = read_texts(str(path), encode=encode)
+        assert (part.prompted, part.prompts[0].tolist()) == (1, [7, 8])
+
+
+@pytest.mark.parametrize("odd", [{"prompt": {"a": "sesame"}}, {"messages": []}, {"messages": [{"content": {"a": 1}}]}])
+def test_beside_the_ids_of_a_prompt_its_words_may_have_any_form(tmp_path: Path, odd: dict[str, Any]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"tokens": [1], "prompt_tokens": [7], **odd}) + "\n")
+    for encode in (None, letters):
+        (part,) = read_texts(str(path), encode=encode)
+        assert (part.prompted, part.prompts[0][0]) == (1, 7)
 
 
 def test_words_beside_the_prompt_make_no_prompt(tmp_path: Path) -> None:

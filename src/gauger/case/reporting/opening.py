@@ -9,7 +9,7 @@ from gauger.case.entries import closed
 from gauger.case.people import opinions
 from gauger.case.reporting.document import Block, Cell, Facts, Paragraph, Section
 from gauger.case.reporting.methods import CHOSEN, OTHER, text_of
-from gauger.case.reporting.reading import SAYS, Figure, Reading, campaign, records_of
+from gauger.case.reporting.reading import SAYS, Figure, Reading, campaign
 from gauger.case.reporting.words import Words
 from gauger.model import digest
 
@@ -50,7 +50,7 @@ def _who(reading: Reading, words: Words) -> str:
     if not reading.figures:
         return words.say("summary.who_nobody")
     authors = {f.entry.author: _person(f.entry.author, f.entry.role, words) for f in reading.figures}
-    said, of = opinions(reading.case), {record for f in reading.figures for record in records_of(f)}
+    said, of = opinions(reading.case), {record for f in reading.figures for record in f.records}
     latest = {(verdict, name) for record in of for name, verdict in said.get(record, {}).items()}
     reviews = [_reviewed(verdict, latest, words) for verdict in PAST]
     told = " ".join(filter(None, reviews)) or words.say("summary.unreviewed")
@@ -111,7 +111,8 @@ def _strength(reading: Reading, words: Words) -> str:
     """
     known = [f for f in reading.figures if text_of(f.evidence.method) != OTHER]
     left_out = len(reading.figures) - len(known)
-    shown = [f for f in known if f in reading.accepted]
+    accepted = {id(f) for f in reading.accepted}
+    shown = [f for f in known if id(f) in accepted]
     said = [_highest(shown, _free(known) - _free(shown) + left_out, words)] if shown else []
     if left_out:
         said.append(words.say("summary.strength_unknown", count=left_out))

@@ -20,7 +20,12 @@ SAYS = 1.0  # log10 e from which a figure is worth a sentence; below, chance alo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One evidence, and the entry that brought it. verdict: the test's own word by its own plan, or ""."""
+    """One evidence, and the entry that brought it.
+
+    Attributes:
+        verdict: the test's own word by its own plan, or "". records: digests of the findings by which it is reviewed:
+            its own, and the campaign's that alone holds it.
+    """
 
     entry: Entry
     evidence: Evidence
@@ -28,6 +33,7 @@ class Figure:
     candidate: str = ""
     command: str = ""
     plan: str = ""
+    records: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +43,17 @@ class Reading:
     Attributes:
         stands: the entries that no later one corrects; nothing else is ever counted.
         corrected: seq of each other entry, and of the entry that corrects it.
-        figures: all evidence that stands, each once, in the order of the case.
+        figures: all evidence that stands, each once, in the order of the case. accepted: those that no reviewer
+            rejects, in whichever entry they stand.
+        holders: of each finding's digest the digests of the entries that hold it.
     """
 
     case: Case
     stands: tuple[Entry, ...]
     corrected: Mapping[int, int]
     figures: tuple[Figure, ...]
+    accepted: tuple[Figure, ...]
+    holders: Mapping[str, frozenset[str]]
 
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         """The entries of these kinds that stand."""
@@ -51,24 +61,13 @@ class Reading:
 
     def about(self, figure: Figure, kind: str) -> tuple[Entry, ...]:
         """The standing reviews or appeals of the entries that hold a figure."""
-        holders = {digest(e) for e in self.case.entries if record_of(e) in records_of(figure)}
+        holders = frozenset[str]().union(*(self.holders.get(record, frozenset()) for record in figure.records))
         return tuple(e for e in self.of(kind) if e.body["of"] in holders)
-
-    @property
-    def accepted(self) -> tuple[Figure, ...]:
-        """The figures that no reviewer rejects, in whichever entry they stand."""
-        refused = rejected(self.case)
-        return tuple(f for f in self.figures if not refused & records_of(f))
 
     @property
     def head(self) -> str:
         """The digest of the last entry, which fixes all of them."""
         return digest(self.case.entries[-1])
-
-
-def records_of(figure: Figure) -> frozenset[str]:
-    """Digests of the findings by which a figure is reviewed: its own, and the campaign's that alone holds it."""
-    return frozenset((digest(figure.evidence), record_of(figure.entry)))
 
 
 def read(case: Case) -> Reading:
@@ -93,7 +92,18 @@ def read(case: Case) -> Reading:
             figure = figure_of(entry, plain)
             figures.setdefault(digest(figure.evidence), figure)
     ordered = tuple(sorted(figures.values(), key=lambda f: f.entry.seq))
-    return Reading(case=case, stands=stands, corrected=corrected, figures=ordered)
+    refused, holders = rejected(case), dict[str, set[str]]()
+    for entry in case.entries:
+        if record := record_of(entry):
+            holders.setdefault(record, set()).add(digest(entry))
+    return Reading(
+        case=case,
+        stands=stands,
+        corrected=corrected,
+        figures=ordered,
+        accepted=tuple(f for f in ordered if not refused & f.records),
+        holders={record: frozenset(found) for record, found in holders.items()},
+    )
 
 
 def campaign(entry: Entry) -> Mapping[str, Any]:
@@ -124,7 +134,7 @@ def figure_of(entry: Entry, plain: object = None) -> Figure:
     own = entry.body if entry.kind == "evidence" else {}
     said = {name: str(own.get(name) or "") for name in ("verdict", "candidate", "command", "plan")}
     found = _evidence(entry, plain if plain is not None else own.get("evidence"))
-    return Figure(entry=entry, evidence=found, **said)
+    return Figure(entry=entry, evidence=found, records=frozenset((digest(found), record_of(entry))), **said)
 
 
 def _evidence(entry: Entry, plain: object) -> Evidence:

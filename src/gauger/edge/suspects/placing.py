@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+PART = "\ufffd"  # what a part of a sign decodes to
 FARTHEST = 64  # characters that tokens which are not found may take together
 MARKS = str.maketrans({"\u2581": " ", "\u0120": " ", "\u010a": "\n", "\u0109": "\t"})  # blanks in raw vocabularies
 
@@ -23,9 +24,9 @@ def placed(tokens: Sequence[str], text: str) -> tuple[list[int | None], int]:
     Returns:
         the places, which never fall; and the character up to which the text was found.
     """
-    found, at, waiting, letters = list[int | None](), 0, 0, 0
+    found, at, waiting, letters, words = list[int | None](), 0, 0, 0, _words(text)
     for token in tokens:
-        here = _from(token, text, at, at + min(letters + waiting, FARTHEST))
+        here = _from(token, text, words, at, at + min(letters + waiting, FARTHEST))
         if here is None:
             found.append(None)
             waiting, letters = waiting + 1, letters + len(token)
@@ -35,16 +36,25 @@ def placed(tokens: Sequence[str], text: str) -> tuple[list[int | None], int]:
             found[len(found) - waiting :] = [at] * waiting
         found.append(begin)
         at, waiting, letters = end, 0, 0
+    parts = all(PART in token for token in tokens[len(tokens) - waiting :])
+    if waiting and parts and 0 < len(text) - at <= min(letters + waiting, FARTHEST):
+        found[len(found) - waiting :], at = [at] * waiting, len(text)  # a sign at the end
     return found, at
 
 
-def _from(token: str, text: str, first: int, last: int) -> tuple[int, int] | None:
+def _words(text: str) -> list[int]:
+    """Of each character the first from there on that is no blank."""
+    made = [len(text)] * (len(text) + 1)
+    for at in range(len(text) - 1, -1, -1):
+        made[at] = made[at + 1] if text[at].isspace() else at
+    return made
+
+
+def _from(token: str, text: str, words: Sequence[int], first: int, last: int) -> tuple[int, int] | None:
     """Where a token begins and ends, at the first place from ``first`` to ``last`` where it stands."""
     forms = [form for form in dict.fromkeys((token, token.translate(MARKS))) if form]
     for at in range(first, min(last, len(text) - 1) + 1):
-        word = at
-        while word < len(text) and text[word].isspace():
-            word += 1
+        word = words[at]
         for begin in (at, word):
             for form in forms:
                 if text.startswith(form, begin):

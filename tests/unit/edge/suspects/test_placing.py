@@ -60,6 +60,12 @@ def test_a_sign_in_parts_is_theirs_together() -> None:
     assert (places, end) == ([0, 2, 2, 2, 2, 2, 5], len(text))
 
 
+def test_a_sign_in_parts_may_end_the_text() -> None:
+    text = "ok \U0001f600"
+    assert placed(["ok", "\ufffd", "\ufffd", "\ufffd"], text) == ([0, 2, 2, 2], len(text))
+    assert placed(["ok", " \U0001f600", "</s>"], text) == ([0, 2, None], len(text))
+
+
 def test_a_dummy_blank_before_the_first_word_is_nobodys() -> None:
     assert placed(["<s>", " Hello", " world"], "Hello world") == ([None, 0, 5], 11)
 
@@ -68,6 +74,7 @@ def test_what_is_not_found_ends_the_reading_and_costs_no_time() -> None:
     assert placed(["a", "zz"], "a bc") == ([0, None], 1)
     assert placed([], "abc") == ([], 0)
     assert placed(["", "abc"], "abc") == ([None, 0], 3)
+    assert placed(["a", *["zz"] * 2000], "a" + " " * 100_000)[1] == 1
     text = "x " * 20_000
     places, end = placed(["q"] * 20_000, text)
     assert (set(places), end) == ({None}, 0)

@@ -14,7 +14,7 @@ from gauger import __version__
 from gauger.app.asking import Trial, closed_trial, follow, opened_trial
 from gauger.app.cli import evidence_table
 from gauger.app.cli.asking_options import AsJson
-from gauger.app.cli.output import Output
+from gauger.app.cli.output import Output, say
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.replay import command_line
 from gauger.app.cli.watermark.contexts import (
@@ -129,6 +129,8 @@ def trial_of(plan: Plan, keys: Sequence[Key], given: Materials) -> Trial:
     if given.tokenizer_file is not None and not settings.tokenizer:
         raise ConfigError("the plan fixed no tokenizer, so its answers are token ids: leave --tokenizer-file out")
     file = settings.tokenizer_file
+    if settings.tokenizer and not file:
+        say("this plan is an older one: it fixes the tokenizer's vocabulary, and not the file by which text is read")
     read_with = read_tokenizer(given.tokenizer_file, plan.tokenizer, settings.tokenizer, planned_file=file)
     windows = read_windows(given.served, h, read_with, plan)
     test = Closed(plan, keys, windows, read_unmarked(given.unmarked, h, read_with, plan))
