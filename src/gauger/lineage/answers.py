@@ -18,6 +18,7 @@ FIRST = 50
 LEAST_COMMON = 0.3
 LEAST_MEDIAN, LEAST_OF_MEDIAN = 1 / 2, 1 / 2
 MOST_ASTRAY = 1 / 10
+MOST_LOST = 1 / 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,7 +77,7 @@ def shared(answers: Answers, pairs: IntArray) -> Answers:
     """Without the prompts that at most half as many models of the pairs answered as answered others.
 
     A pair that was asked little is to be ranked among pairs that are compared on as little. Nothing is left out if it
-    would cost a pair prompts that both answered, or leave fewer than 20.
+    would cost a pair more than one in ten of the prompts that both answered, or leave fewer than 20.
 
     Args:
         pairs: of models, int64[n, 2].
@@ -85,7 +86,8 @@ def shared(answers: Answers, pairs: IntArray) -> Answers:
     grid[answers.prompt, answers.model] = True
     asked = grid[:, np.unique(pairs)].sum(axis=1)
     kept = 2 * asked > asked.max(initial=0)
-    costs = (grid[~kept][:, pairs[:, 0]] & grid[~kept][:, pairs[:, 1]]).any()
+    both = grid[:, pairs[:, 0]] & grid[:, pairs[:, 1]]
+    costs = (both[~kept].sum(axis=0) > MOST_LOST * both.sum(axis=0)).any()
     return answers if costs or kept.sum() < LEAST_ANSWERS else answers.take(np.flatnonzero(kept[answers.prompt]))
 
 
