@@ -15,17 +15,40 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
+def lineages(folder: Path, *, one_base: bool = True) -> None:
+    """Twelve strangers and a child."""
     rng = np.random.default_rng(5)
     said = {f"m{k}": [" ".join(rng.choice(200, 40).astype(str)) for _ in range(30)] for k in range(12)}
     said["child"] = [text[:100] for text in said["m0"]]
     rows = [(p, name, text) for name, texts in said.items() for p, text in enumerate(texts)]
     columns = dict(zip(("prompt_id", "model", "output"), map(list, zip(*rows, strict=True)), strict=True))
-    pq.write_table(pa.table(columns), tmp_path / "responses.parquet")
-    models = "".join(f"{name},maker of {name},base,{'m0' if name == 'child' else ''}\n" for name in said)
-    (tmp_path / "models.csv").write_text("model,maker,base,parent\n" + models)
-    (tmp_path / "pairs.csv").write_text("kind,parent_or_teacher,child_or_student\nparent-child,m0,child\n")
-    (tmp_path / "time_impossible.csv").write_text("candidate_teacher,suspect\nm1,m2\nm1,m3\n")
+    pq.write_table(pa.table(columns), folder / "responses.parquet")
+    bases = {name: "base" if one_base else f"base of {name}" for name in said}
+    models = "".join(f"{name},maker of {name},{bases[name]},{'m0' if name == 'child' else ''}\n" for name in said)
+    (folder / "models.csv").write_text("model,maker,base,parent\n" + models)
+    (folder / "pairs.csv").write_text("kind,parent_or_teacher,child_or_student\nparent-child,m0,child\n")
+    (folder / "time_impossible.csv").write_text("candidate_teacher,suspect\nm1,m2\nm1,m3\n")
+
+
+def test_the_benchmark_of_few_prompts(tmp_path: Path) -> None:
+    lineages(tmp_path, one_base=False)
+    script = [sys.executable, str(ROOT / "bench" / "few_prompts.py"), str(tmp_path), "--draws", "1"]
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "bench")])
+    made = subprocess.run(
+        [*script, "--out", str(tmp_path / "out.json")],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    rows = json.loads(made.stdout)
+    assert [(row["few"], row["of"]) for row in rows] == [(21, 200), (50, 100), (30, 100)]
+    assert all(row["0.01"]["judged"] > 30 and not row["0.01"]["called"] for row in rows)  # a dozen cannot make 1 %
+
+
+def test_the_benchmark_of_behaviour(tmp_path: Path) -> None:
+    lineages(tmp_path)
     script = [sys.executable, str(ROOT / "bench" / "lineage_behaviour.py"), str(tmp_path), "--scale", "0.03"]
     made = subprocess.run(
         [*script, "--out", str(tmp_path / "out.json")],
