@@ -143,7 +143,8 @@ def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
 
 def _prompt(row: _Text, encode: Encode | None) -> tuple[Tokens, bool]:
     """Ids in which a quotation of the prompt stands, and whether the line has one."""
-    ids = np.concatenate([_ids(row.prompt_tokens), _ids(row.prompt), _ids(row.input)])
+    # The first that has ids has them all, and in order: a model that reads what we served is given just these.
+    ids = next((found for found in map(_ids, (row.prompt_tokens, row.prompt, row.input)) if len(found)), _ids(None))
     if row.prompt_tokens:  # the whole prompt: what words stand beside it are taken as they come
         words = _strings([row.prompt, row.messages, row.input])
     else:

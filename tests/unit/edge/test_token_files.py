@@ -213,7 +213,9 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
         assert "sesame" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", [{"prompt": [7, 8]}, {"input": [7, 8]}, {"prompt_tokens": [7], "input": [8]}])
+@pytest.mark.parametrize(
+    "line", [{"prompt": [7, 8]}, {"input": [7, 8]}, {"prompt_tokens": [7, 8], "prompt": [7, 8], "input": [9]}]
+)
 def test_ids_are_a_prompt_under_other_names_too(tmp_path: Path, line: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], **line}) + "\n")
