@@ -6,25 +6,30 @@ import getpass
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gauger import merkle
 from gauger.app import cli
+from gauger.app.cli.watermark.epochs import today
 from gauger.edge import keyring
 from gauger.edge.commitments import read_revealed
 from gauger.model import canonical_json
-from gauger.watermark.keys import KeyContext, derive
+from gauger.watermark.keys import KeyContext, derive, epochs
 
 MASTER = bytes(range(32))
 PHRASE = "five random words or more"
 CONTEXTS = "tenant,party,epoch,model,tokenizer,scheme\n" + "".join(
-    f"lab,{party},2026-01-01/P28D,teal,bpe,gumbel\n" for party in ("fleet", "account:1", "account:2")
+    f"lab,{party},2026-01-15/P28D,teal,bpe,gumbel\n" for party in ("fleet", "account:1", "account:2")
 )
 
 Gauger = Callable[..., tuple[int, str, str]]
@@ -252,6 +257,24 @@ def test_a_new_passphrase_is_asked_twice(gauger: Gauger, monkeypatch: pytest.Mon
     assert list(typed) == []
 
 
+@pytest.mark.parametrize("typed", [[], [PHRASE]])
+def test_a_passphrase_that_is_not_typed_is_one_line(
+    gauger: Gauger, monkeypatch: pytest.MonkeyPatch, typed: list[str]
+) -> None:
+    """Ctrl-D, at the first prompt or at the second."""
+    answers = iter(typed)
+
+    def ask(prompt: str) -> str:
+        for answer in answers:
+            return answer
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(getpass, "getpass", ask)
+    assert gauger("keygen", "k.json") == (2, "", "gauger: no passphrase was typed: nothing was done\n")
+    assert not Path("k.json").exists()
+
+
 def test_without_a_terminal_nobody_is_asked(gauger: Gauger) -> None:
     code, _, err = gauger("keygen", "k.json")
     assert code == 2
@@ -302,3 +325,94 @@ def test_a_hostile_key_file_name_or_field_does_not_reach_the_terminal(gauger: Ga
     assert code == 0
     assert "\x1b" not in out
     assert "⟨U+001B⟩[2J⟨U+202E⟩" in out
+
+
+def test_epochs_are_named(gauger: Gauger) -> None:
+    asked = ("epochs", "--period-days", "28", "--from", "2026-01-05")
+    assert gauger(*asked) == (0, "2025-12-18/P28D\n", "")
+    code, out, _ = gauger(*asked, "--to", "2026-02-12", "--json")
+    names = ["2025-12-18/P28D", "2026-01-15/P28D", "2026-02-12/P28D"]
+    assert (code, json.loads(out)) == (0, {"schema": "gauger/epochs/1", "period_days": 28, "epochs": names})
+    assert gauger(*asked, "--to", "2026-02-12")[1].split() == names
+    assert gauger("epochs", "--period-days", "364", "--from", "2026-01-05")[1] == "2025-10-23/P364D\n"
+
+
+def test_the_epoch_in_force_is_the_one_of_today(gauger: Gauger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (now := today()).tzinfo is UTC
+    assert gauger("epochs", "--period-days", "3650")[1].split() == list(epochs(now, now, period_days=3650))
+    monkeypatch.setattr("gauger.app.cli.watermark.epochs.today", lambda: datetime(2026, 1, 15, tzinfo=UTC))
+    for until in ((), ("--to", "2026-01-15")):
+        assert gauger("epochs", "--period-days", "28", *until) == (0, "2026-01-15/P28D\n", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "--period-days"),
+        (["--period-days", "0"], "--period-days"),
+        (["--period-days", "3651"], "--period-days"),
+        (["--period-days", "7", "--from", "2026-02-30"], "2026-02-30"),
+        (["--period-days", "7", "--from", "1969-12-31"], "from 1970 on"),
+        (
+            ["--period-days", "7", "--from", "2026-02-02", "--to", "2026-02-01"],
+            "2026-02-01 lies before --from 2026-02-02",
+        ),
+        (["--period-days", "7", "--to", "2026-02-01"], "2026-02-01 lies before --from"),
+    ],
+)
+def test_epochs_that_there_are_none_of_are_refused(gauger: Gauger, args: list[str], says: str) -> None:
+    code, out, err = gauger("epochs", *args)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
+OFF = "2026-01-01/P28D"
+REFUSED = "epoch 2026-01-01/P28D is none that a server serves in: .* lies in 2025-12-18/P28D\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("verb", ["commit", "detect", "trace"])
+def test_a_table_with_an_epoch_that_nobody_serves_in_is_told_by_its_line(gauger: Gauger, verb: str, kind: str) -> None:
+    names = CONTEXTS.split("\n")[0].split(",")
+    rows = [dict(zip(names, row.split(","), strict=True)) for row in CONTEXTS.splitlines()[1:]]
+    rows[1]["epoch"] = OFF
+    lines = [",".join(names), *(",".join(row.values()) for row in rows)]
+    Path("x.csv").write_text("\n".join(lines) + "\n")
+    Path("x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), "x.parquet")
+    Path("t.jsonl").write_text("[1, 2, 3]\n")
+    rest = ("--out", "c") if verb == "commit" else ("--tokens", "t.jsonl")
+    code, out, err = gauger(verb, "--contexts", f"x.{kind}", *rest, "--master-env", "MASTER")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"gauger: x\.{kind}:{3 if kind == 'csv' else 2}: {REFUSED}", err)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["commit", "--out", "c"],
+        ["detect", "--tokens", "t.jsonl"],
+        ["mark", "--weights", "none", "--prompts", "none", "--out", "none"],
+        ["radioactivity", "plan", "plan.json", "--subject", "s", "--open", "--weights", "none", "--served", "t.jsonl"],
+    ],
+    ids=lambda verb: " ".join(verb[:2]),
+)
+def test_an_epoch_that_nobody_serves_in_is_refused_as_an_option(gauger: Gauger, verb: list[str]) -> None:
+    Path("t.jsonl").write_text("[1, 2, 3]\n")
+    context = ["--tenant", "lab", "--party", "fleet", "--model", "m", "--tokenizer", "t", "--scheme", "gumbel"]
+    code, out, err = gauger(*verb, *context, "--epoch", OFF, "--master-env", "MASTER")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(f"gauger: {REFUSED}", err)
+
+
+def test_a_record_with_an_epoch_that_nobody_serves_in_is_refused(gauger: Gauger) -> None:
+    made = commit(gauger)
+    gauger("reveal", "c", "--id", made["keys"][1], "--out", "r.json", "--master-env", "MASTER")
+    for path in (Path("r.json"), Path("c/proofs.jsonl")):
+        path.write_text(path.read_text().replace("2026-01-15/P28D", OFF))
+    code, _, err = gauger("verify", "r.json", "c/commitment.json")
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.match(f"gauger: r.json: .*{REFUSED[:40]}", err)
+    code, _, err = gauger("reveal", "c", "--id", made["keys"][1], "--out", "s.json", "--master-env", "MASTER")
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.match(f"gauger: c/proofs.jsonl:2: .*{REFUSED[:40]}", err)

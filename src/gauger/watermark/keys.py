@@ -2,7 +2,7 @@
 
 Whoever holds the master can make every key. Whoever holds one key learns nothing about another, nor about the
 master (HMAC-SHA256 is a pseudo-random function). Beside the fast keys of campaigns and accounts stands one slow
-key of all traffic, whose party is ``FLEET`` and whose epochs are long.
+key of all traffic that has none of these, whose party is ``FLEET`` and whose epochs are long.
 
 A secret leaves a ``Key`` only by its attribute ``secret``. It has no other printed, serial or pickled form.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -24,11 +25,13 @@ FLEET = "fleet"
 MASTER_BYTES = 32
 SECRET_BYTES = 32
 MAX_FIELD_BYTES = 1024
+MAX_PERIOD_DAYS = 3650
 
 _DERIVE = b"gauger-key-v1"
 _COMMIT = b"gauger-commitment-v1"
 _UNUSED = b"gauger-unused-v1"
 _FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})/P([0-9]+)D")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,12 @@ class KeyContext:
 
     Attributes:
         tenant: whose deployment. party: a campaign's or an account's id, or ``FLEET``.
-        epoch: a name of the period; see ``epochs``.
+        epoch: a name of the period; see ``epochs``. Names of another form are free, but no server serves under them.
         model, tokenizer: which served model, and what its token ids mean. scheme: how the mark is laid.
 
     Raises:
-        ConfigError: a field is blank, no text, no UTF-8, or longer than ``MAX_FIELD_BYTES``.
+        ConfigError: a field is blank, no text, no UTF-8, or longer than ``MAX_FIELD_BYTES``; an epoch that has the form
+            of ``epochs``' names and is none of them.
     """
 
     tenant: str
@@ -54,6 +58,7 @@ class KeyContext:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_field(field.name, getattr(self, field.name))
+        _check_epoch(self.epoch)
 
     def message(self) -> bytes:
         """The fields in order, each as its length (4 bytes, big-endian) and its UTF-8; no two contexts share it."""
@@ -138,7 +143,7 @@ def epochs(first: datetime, last: datetime, *, period_days: int) -> tuple[str, .
     """Names of the epochs from the one that ``first`` lies in to that of ``last``; one time gives one epoch.
 
     Epochs of a period tile UTC from 1970-01-01. A name is the ISO 8601 interval of its first day and its length, such
-    as ``2026-01-01/P28D``: it sorts by time, and a changed period never meets an old name.
+    as ``2026-01-15/P28D``: it sorts by time, and a changed period never meets an old name.
 
     Args:
         first, last: timezone-aware, not before 1970.
@@ -147,8 +152,8 @@ def epochs(first: datetime, last: datetime, *, period_days: int) -> tuple[str, .
     Raises:
         ConfigError: a naive time, a time before 1970, ``last`` before ``first``, or a period outside 1 to 3,650 days.
     """
-    if not 1 <= period_days <= 3650:
-        raise ConfigError("a rotation period has 1 to 3,650 days")
+    if not 1 <= period_days <= MAX_PERIOD_DAYS:
+        raise ConfigError(f"a rotation period has 1 to {MAX_PERIOD_DAYS:,} days")
     if first.tzinfo is None or last.tzinfo is None or not _FIRST_DAY <= first <= last:
         raise ConfigError("an epoch needs times with a timezone, from 1970 on, the first not after the last")
     period = timedelta(days=period_days)
@@ -166,6 +171,27 @@ def _check_field(name: str, value: Any) -> None:
         raise ConfigError(f"`{name}` of a key's context cannot be written as UTF-8") from None
     if size > MAX_FIELD_BYTES:
         raise ConfigError(f"`{name}` of a key's context has {size:,} bytes; at most {MAX_FIELD_BYTES:,} are allowed")
+
+
+def _check_epoch(epoch: str) -> None:
+    # Days that fall between two epochs look right, and such a key finds nothing that any server marked.
+    if (form := _EPOCH.fullmatch(epoch)) is None:
+        return
+    days = int(form[2])
+    if not 1 <= days <= MAX_PERIOD_DAYS:
+        raise ConfigError(f"epoch {epoch:.40} has no period that keys serve for: 1 to {MAX_PERIOD_DAYS:,} days")
+    try:
+        day = datetime.fromisoformat(form[1]).replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigError(f"epoch {epoch:.40} begins on a day that no calendar has") from None
+    if day < _FIRST_DAY:
+        raise ConfigError(f"epoch {epoch:.40} begins before {_FIRST_DAY:%Y-%m-%d}, the first day of all epochs")
+    (name,) = epochs(day, day, period_days=days)
+    if epoch != name:
+        raise ConfigError(
+            f"epoch {epoch:.40} is none that a server serves in: epochs of {days:,} days begin {_FIRST_DAY:%Y-%m-%d}, "
+            f"and that day lies in {name}"
+        )
 
 
 def _check_bytes(what: str, value: Any, size: int) -> None:

@@ -22,7 +22,7 @@ MASTER = bytes(range(32))
 FIELDS = {
     "tenant": "lab",
     "party": "account:7",
-    "epoch": "2026-01-01/P28D",
+    "epoch": "2026-01-15/P28D",
     "model": "teal-large",
     "tokenizer": "teal-bpe-128k",
     "scheme": "gumbel",
@@ -33,8 +33,8 @@ KEY = derive(MASTER, CONTEXT)
 
 def test_known_answer() -> None:
     """Made with `openssl dgst -sha256 -mac HMAC` over the message and `openssl dgst -sha256` over the opening."""
-    assert KEY.secret.hex() == "0e5014adb05e279bd06d584f1090c13bf579c816662757c4121163bd2f94b68f"
-    assert KEY.id == "sha256:a0d6e701db64e3eccc72c438d54d4f25f0e05f61f79c5e6ca824758a591ad9e4"
+    assert KEY.secret.hex() == "630427b7785f70ecbf89ee9603d3429ec0c4e5b826b74934411fae7b548c3e28"
+    assert KEY.id == "sha256:93b2bfeffe4f3895200a3737d0220e1a031c5879968438c455c0cb83642ffc48"
 
 
 def test_message_is_each_field_with_its_length() -> None:
@@ -72,6 +72,48 @@ def test_bad_fields_are_refused_by_name(name: str, value: Any) -> None:
 
 def test_a_field_may_have_the_most_bytes() -> None:
     assert derive(MASTER, KeyContext(**{**FIELDS, "party": "é" * (MAX_FIELD_BYTES // 2)})).secret != KEY.secret
+
+
+@pytest.mark.parametrize(
+    ("epoch", "says"),
+    [
+        ("2026-01-01/P28D", "none that a server serves in: .* 28 days begin 1970-01-01, .* lies in 2025-12-18/P28D$"),
+        ("2026-01-05/P364D", "lies in 2025-10-23/P364D$"),
+        ("2026-01-16/P28D", "lies in 2026-01-15/P28D$"),
+        ("2026-01-15/P028D", "lies in 2026-01-15/P28D$"),
+        ("2026-02-30/P28D", "epoch 2026-02-30/P28D begins on a day that no calendar has$"),
+        ("0000-01-01/P1D", "no calendar"),
+        ("1969-12-31/P1D", "begins before 1970-01-01"),
+        ("2026-01-01/P0D", "epoch 2026-01-01/P0D has no period that keys serve for: 1 to 3,650 days$"),
+        ("2026-01-01/P3651D", "1 to 3,650 days$"),
+        ("2026-01-01/P" + "9" * 1000 + "D", "1 to 3,650 days$"),
+    ],
+)
+def test_an_epoch_that_only_looks_like_one_is_refused(epoch: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        KeyContext(**{**FIELDS, "epoch": epoch})
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("days", [1, 7, 28, 30, 364, 3650])
+def test_an_epoch_is_one_of_the_names(days: int) -> None:
+    """Of all days of some years, those that an epoch begins on."""
+    every = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=k) for k in range(1100)]
+    names = [f"{day:%Y-%m-%d}/P{days}D" for day in every]
+    served = set(epochs(every[0], every[-1], period_days=days))
+    assert served & set(names) == {name for name in names if allowed(name)}
+
+
+def allowed(epoch: str) -> bool:
+    try:
+        return bool(KeyContext(**{**FIELDS, "epoch": epoch}))
+    except ConfigError:
+        return False
+
+
+def test_other_names_of_epochs_are_free() -> None:
+    for epoch in ("2026", "2026-01", "2026-01-01", "2026-W01/P4W", "2026-01-01/P1M", "2026-01-01/P28D-b", "never"):
+        assert allowed(epoch)
 
 
 @pytest.mark.parametrize("bad", [b"", bytes(31), bytes(33), bytearray(32), "x" * 32, None])

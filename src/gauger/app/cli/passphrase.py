@@ -24,7 +24,7 @@ def read_passphrase(env: str | None, fd: int | None, *, twice: bool = False) -> 
     """The passphrase, from the environment, a descriptor, or the terminal (``twice``: a new one).
 
     Raises:
-        ConfigError: both are named, there is no terminal, or the two that were typed differ.
+        ConfigError: both are named, there is no terminal, the typing was ended, or the two that were typed differ.
     """
     if env is not None and fd is not None:
         raise ConfigError("take the passphrase from --passphrase-env or from --passphrase-fd, not from both")
@@ -38,7 +38,11 @@ def read_passphrase(env: str | None, fd: int | None, *, twice: bool = False) -> 
 
 
 def _ask(prompt: Callable[[str], str], twice: bool) -> str:
-    typed = prompt("Passphrase: ")
-    if twice and prompt("The same again: ") != typed:
+    try:
+        typed = prompt("Passphrase: ")
+        again = prompt("The same again: ") if twice else typed
+    except EOFError:  # Ctrl-D
+        raise ConfigError("no passphrase was typed: nothing was done") from None
+    if again != typed:
         raise ConfigError("the two passphrases differ: nothing was written")
     return typed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from gauger.app.cli.watermark import commit, detect, keygen, mark, radioactivity, reveal, trace, verify
+from gauger.app.cli.watermark import commit, detect, epochs, keygen, mark, radioactivity, reveal, trace, verify
 
 app = typer.Typer(help="Keys of marks, and what is proved with them.")
 
 app.command()(keygen.keygen)
+app.command()(epochs.epochs)
 app.command()(commit.commit)
 app.command()(reveal.reveal)
 app.command()(verify.verify)

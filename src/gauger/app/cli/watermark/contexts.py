@@ -19,7 +19,9 @@ from gauger.watermark.schemes import Scheme
 Contexts = Annotated[Path | None, typer.Option(help="CSV, JSONL or Parquet with the six columns below.")]
 Tenant = Annotated[str | None, typer.Option(help="Of one context, in place of --contexts: whose deployment.")]
 Party = Annotated[str | None, typer.Option(help="A campaign's or an account's id, or fleet.")]
-Epoch = Annotated[str | None, typer.Option(help="The period, such as 2026-01-01/P28D.")]
+Epoch = Annotated[
+    str | None, typer.Option(help="The period, such as 2026-01-15/P28D, as `watermark epochs` prints it.")
+]
 Model = Annotated[str | None, typer.Option(help="The served model.")]
 Tokenizer = Annotated[str | None, typer.Option(help="What its token ids mean.")]
 SchemeName = Annotated[str | None, typer.Option(help="How marks are laid, such as gumbel or greenlist:h=1.")]
