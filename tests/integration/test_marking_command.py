@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,96 @@ def test_where_nothing_can_be_written_no_model_is_loaded(gauger: Gauger) -> None
 def test_the_models_own_digest_is_accepted(gauger: Gauger, folder: Path) -> None:
     own = LocalModel(str(folder), 1).tokenizer_digest
     assert marked(gauger, folder, "--tokenizer", own, "--max-tokens", "2")[0] == 0
+
+
+def altered(folder: Path, to: str, **files: Any) -> Path:
+    """A copy of a model's folder in which files are rewritten: each by a function of its bytes."""
+    place = Path(to)
+    shutil.copytree(folder, place)
+    for name, change in files.items():
+        file = next(place.glob(f"{name}.*"))
+        file.write_bytes(change(file.read_bytes()))
+    return place
+
+
+def tensors(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
+    """Alter a file of weights as a dictionary of tensors."""
+
+    def go(data: bytes) -> bytes:
+        files = pytest.importorskip("safetensors.torch")
+        held = files.load(data)
+        change(held)
+        return bytes(files.save(held, {"format": "pt"}))
+
+    return go
+
+
+def fields(**values: Any) -> Callable[[bytes], bytes]:
+    return lambda data: json.dumps({**json.loads(data), **values}).encode()
+
+
+NORM = "model.norm.weight"
+DAMAGED: dict[str, tuple[dict[str, Any], str]] = {
+    "a tensor under another name": (
+        {"model": tensors(lambda held: held.update({"model.norm_.weight": held.pop(NORM)}))},
+        "is not whole, its files lack or misshape model.norm.weight",
+    ),
+    "many tensors missing": (
+        {"model": tensors(lambda held: [held.pop(name) for name in list(held) if "mlp" in name or "attn" in name])},
+        "mlp.down_proj.weight, model.layers.0.mlp.gate_proj.weight, model.layers.0.mlp.up_proj.weight and 4 more",
+    ),
+    "half": ({"model": lambda data: data[: len(data) // 2]}, "no model can be loaded"),
+    "empty": ({"model": lambda _: b""}, "no model can be loaded"),
+    "junk": ({"model": lambda _: b"junk" * 99}, "no model can be loaded"),
+    "a list": ({"config": lambda _: b"[1]"}, "no model can be loaded"),
+    "another size": ({"config": fields(hidden_size=64)}, "no model can be loaded"),
+    "no number": ({"model": tensors(lambda held: held[NORM].fill_(float("nan")))}, f"{NORM} holds what is no finite"),
+    "too large a number": ({"model": tensors(lambda held: held[NORM].fill_(3e38))}, "the model cannot answer: "),
+    "a template that is none": (
+        {"tokenizer_config": fields(chat_template="{% if %}")},
+        "template fails, which --plain",
+    ),
+    "a template that refuses": (
+        {"tokenizer_config": fields(chat_template="{{ raise_exception('sorry') }}")},
+        "template fails, which --plain omits: sorry",
+    ),
+    "a template that divides": ({"tokenizer_config": fields(chat_template="{{ 1 / 0 }}")}, "template fails"),
+    "a tokenizer that panics": (
+        {"tokenizer": fields(normalizer={"type": "Precompiled", "precompiled_charsmap": ""})},
+        "no model can be loaded",
+    ),
+    "a tokenizer that panics late": (
+        {"tokenizer": fields(pre_tokenizer={"type": "FixedLength", "length": 0})},
+        "tokenizer cannot read the prompt 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_model_is_said_on_one_line(gauger: Gauger, folder: Path, name: str) -> None:
+    files, says = DAMAGED[name]
+    code, out, err = marked(gauger, altered(folder, "copy", **files))
+    assert (code, out) == (2, ""), err
+    assert says in err
+    assert [line for line in err.splitlines() if line.startswith("gauger: ")] == [err.splitlines()[-1]]
+    assert not Path("said.jsonl").exists()
+
+
+def test_a_model_whose_head_is_tied_is_whole(gauger: Gauger, folder: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    place = altered(folder, "tied")
+    config = transformers.LlamaConfig.from_pretrained(place)
+    config.tie_word_embeddings = True
+    transformers.LlamaForCausalLM(config).save_pretrained(place)
+    assert b"lm_head" not in (place / "model.safetensors").read_bytes()
+    assert marked(gauger, place, "--max-tokens", "2")[0] == 0
+
+
+@pytest.mark.parametrize("seed", [1 << 64, 1 << 70])
+def test_a_seed_that_torch_cannot_hold_is_refused(gauger: Gauger, folder: Path, seed: int) -> None:
+    code, _, err = marked(gauger, folder, "--seed", str(seed))
+    assert (code, "at most 64 bits" in err) == (2, True)
+    assert marked(gauger, folder, "--seed", str((1 << 64) - 1), "--max-tokens", "1")[0] == 0
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

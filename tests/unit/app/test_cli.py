@@ -83,6 +83,15 @@ def test_a_fault_shows_no_text_of_the_log(verb, capsys, monkeypatch: pytest.Monk
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_what_is_no_exception_is_a_fault_and_never_a_finding(verb, capsys) -> None:
+    class Panic(BaseException):
+        """As Rust's, of a package."""
+
+    for error in (Panic("a user's prompt"), SystemExit(1), SystemExit(0)):
+        assert verb(raising(error)) == 70
+        assert capsys.readouterr().err.startswith(f"gauger: internal error ({type(error).__name__});")
+
+
 @pytest.mark.parametrize("args", [["nosuch"], ["evaluate", "scan"], ["evaluate", "scan", "a", "b", "--nosuch"]])
 def test_wrong_usage_is_code_2_on_one_line(capsys, args: list[str]) -> None:
     assert cli.run(args) == 2

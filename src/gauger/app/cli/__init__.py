@@ -117,7 +117,7 @@ def run(args: Sequence[str]) -> int:
         return INTERRUPTED
     except typer.Exit as e:
         return int(e.exit_code)
-    except Exception as e:
+    except BaseException as e:  # not all are an Exception (a panic of Rust); Python itself would exit with 1: findings
         return _failed(e)
     return int(code or 0)
 
@@ -158,7 +158,7 @@ def _options(
         raise typer.Exit(2)
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     """Say what failed in one line, and give the exit code for it."""
     code = next((code for kind, code in CODES.items() if isinstance(error, kind)), None)
     if code is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gauger.edge.foreign_code import refused_as
 from gauger.edge.small_files import read_small
 from gauger.edge.suspects.prompts import Prompt
 from gauger.edge.token_files import Tokens
@@ -36,12 +37,12 @@ class Tokenizer:
             raise UnsupportedError(_INSTALL) from None
         data = read_small(path, MAX_BYTES)
         self.file, self._path = digest(data), path
-        try:
+        with refused_as(lambda _: InputError("is no tokenizer.json of the package tokenizers", source=str(path))):
             self._inner: Any = tokenizers.Tokenizer.from_buffer(data)
-        except Exception:  # the package raises no other kind
-            raise InputError("is no tokenizer.json of the package tokenizers", source=str(path)) from None
         self._inner.no_truncation()
         self._inner.no_padding()
+        if isinstance(self._inner.model, tokenizers.models.BPE):
+            self._inner.model.dropout = None  # it is for training: one text would be other ids at each reading
         words = sorted(self._inner.get_vocab(with_added_tokens=True).items(), key=lambda item: (item[1], item[0]))
         self.digest, self.size = digest(canonical_json(words)), max((k for _, k in words), default=-1) + 1
 
@@ -51,10 +52,9 @@ class Tokenizer:
         Raises:
             InputError: it can make none of it, as one without an id for unknown words.
         """
-        try:
+        no_ids = InputError("has no ids for some of the text that is to be read", source=str(self._path))
+        with refused_as(lambda _: no_ids):  # the text is not quoted
             return np.array(self._inner.encode(text, add_special_tokens=False).ids, np.uint32)
-        except Exception:  # the package raises no other kind; the text is not quoted
-            raise InputError("has no ids for some of the text that is to be read", source=str(self._path)) from None
 
     def quoted(self, prompt: Prompt) -> Tokens:
         """Ids in which a quotation of the prompt stands: each message by itself, and as it reads after a blank."""
