@@ -1,12 +1,14 @@
 """The journal of answers: JSON lines, the first naming the plan, then one for each answer, in the order they came.
 
 A line is on the disk before the next question is asked, so whoever is killed asks nothing again that was answered.
-Half a line, as a kill leaves it, is cut off.
+Half a line of ours at the end, as a kill leaves it, is cut off; what else is no line is an error, and stays.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -32,6 +34,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: Answer
 
 
+_BEGINS = (b'{"answer":', b'{"index":')  # every line but the head; we write the first
 _HEAD: msgspec.json.Decoder[_Head] = msgspec.json.Decoder(_Head)
 _LINE: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
 
@@ -55,19 +58,23 @@ class Journal:
         answers: all that are there, by their question's place.
 
     Raises:
-        InputError: as ``read_answers``. ConfigError: another process has it open.
+        InputError: as ``read_answers``, or no file that can be added to. ConfigError: another process has it open.
+        OSError: the disk refuses it.
     """
 
     def __init__(self, path: Path, plan: str, budget: int) -> None:
         new = not path.exists()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        if not new and not path.is_file():
+            raise InputError("is no file that answers can be added to: a folder, a pipe or a device", source=str(path))
+        self._file, self._path = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), path
         try:
             _lock(self._file, path)
             self.answers, size = _parsed(path, plan, budget)
-            if size < os.fstat(self._file).st_size:
-                os.ftruncate(self._file, size)
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
-                os.write(self._file, b"\n")
+            with _named(path):
+                if size < os.fstat(self._file).st_size:
+                    os.ftruncate(self._file, size)
+                if size and os.pread(self._file, 1, size - 1) != b"\n":
+                    os.write(self._file, b"\n")
             if not size:
                 self._write(_Head(plan))
             if new:
@@ -85,10 +92,11 @@ class Journal:
         self.answers[index] = answer
 
     def _write(self, line: msgspec.Struct) -> None:
-        data = canonical_json(msgspec.to_builtins(line)) + b"\n"
-        while data:
-            data = data[os.write(self._file, data) :]
-        os.fsync(self._file)
+        data = _written(line)
+        with _named(self._path):
+            while data:
+                data = data[os.write(self._file, data) :]
+            os.fsync(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -106,9 +114,9 @@ def _parsed(path: Path, plan: str, budget: int) -> tuple[dict[int, Answer], int]
                 try:
                     line = _decoded(_HEAD if number == 1 else _LINE, raw, source, number)
                 except InputError:
-                    if raw.endswith(b"\n"):
+                    if not _half(raw, (_written(_Head(plan)),) if number == 1 else _BEGINS):
                         raise
-                    break  # half a line, as a kill leaves; a whole one counts, though an editor took its end
+                    break  # a whole one counts, though an editor took its end
                 if isinstance(line, _Head):
                     _check_plan(line, plan, source)
                 else:
@@ -118,6 +126,29 @@ def _parsed(path: Path, plan: str, budget: int) -> tuple[dict[int, Answer], int]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", source=source) from None
     return found, size
+
+
+def _half(raw: bytes, begins: tuple[bytes, ...]) -> bool:
+    """Whether this is what a kill leaves of a line of ours, and of no other file that was named in error.
+
+    Args:
+        begins: the whole head, or what other lines begin with.
+    """
+    ours = raw.startswith(begins) or any(begin.startswith(raw) for begin in begins)
+    return ours and not raw.endswith(b"\n") and len(raw) < MAX_LINE_BYTES
+
+
+def _written(line: msgspec.Struct) -> bytes:
+    return canonical_json(msgspec.to_builtins(line)) + b"\n"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A full disk's error names no file: say which."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes, source: str, number: int) -> Any:

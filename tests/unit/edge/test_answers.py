@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gauger.edge import answers
 from gauger.edge.answers import Journal, read_answers
 from gauger.edge.suspects import Answer, Ids, Predicted, Text
 from gauger.errors import ConfigError, InputError
@@ -90,6 +93,66 @@ def test_a_line_that_is_none_is_named_and_not_quoted(tmp_path: Path, line: bytes
         read_answers(path, "sha256:p", 9)
     assert (caught.value.source, caught.value.line) == (str(path), 3)
     assert "sesame" not in str(caught.value)
+
+
+HEAD = b'{"plan":"sha256:p","schema":"gauger/answers/1"}\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"the only copy of a thesis", 1),
+        (b"{", 1),
+        (b'{"plan":"sha256:q","schema":"gau', 1),
+        (b"{}", 1),
+        (b"sesame", 2),
+        (b"{", 2),
+        (b'{"indices":[0', 2),
+        (b'{"answer":{"type":"text","text":"' + b"a" * 4096, 2),
+    ],
+    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else str(value),
+)
+def test_only_half_a_line_of_ours_is_cut_off(
+    tmp_path: Path, data: bytes, line: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none of a file that was named in error, though it has no line's end."""
+    monkeypatch.setattr(answers, "MAX_LINE_BYTES", 4096)
+    path, data = tmp_path / "a.jsonl", (HEAD if line == 2 else b"") + data
+    path.write_bytes(data)
+    if data in (b"{", HEAD + b"{"):  # as a kill after the first byte leaves it
+        with Journal(path, "sha256:p", 9):
+            assert path.read_bytes() == HEAD
+        return
+    with pytest.raises(InputError, match="is no line of a journal of answers") as caught:
+        Journal(path, "sha256:p", 9)
+    assert (caught.value.source, caught.value.line) == (str(path), line)
+    assert path.read_bytes() == data
+
+
+def test_what_is_no_file_is_not_added_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/null")):
+        with pytest.raises(InputError, match="is no file that answers can be added to") as caught:
+            Journal(path, "sha256:p", 9)
+        assert caught.value.source == str(path)
+
+
+def test_a_disk_that_is_full_is_named_and_loses_no_whole_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    written(path, ANSWERS[:1])
+    bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path, "sha256:p", 9) as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, bounds[1]))
+        try:
+            with pytest.raises(OSError, match="too large") as caught:
+                journal.append(1, Text("a" * 99))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    assert caught.value.filename == str(path)
+    assert 1 not in journal.answers
+    with Journal(path, "sha256:p", 9) as again:
+        assert again.answers == {0: ANSWERS[0]}
 
 
 def test_a_journal_that_cannot_be_had(tmp_path: Path) -> None:
