@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
@@ -98,7 +100,13 @@ def test_it_gives_up_in_the_end(server) -> None:
 def test_nobody_is_there(server) -> None:
     suspect, _ = client(server)
     server.close()
-    with pytest.raises(ExchangeError, match=r"6 attempts \(no whole response\)"):
+    with pytest.raises(ExchangeError, match=r"6 attempts \(the connection is refused: nobody listens there\)"):
+        suspect.ask(PROMPT)
+
+
+def test_a_name_that_nobody_has() -> None:
+    suspect, _ = client(SimpleNamespace(url="https://nobody.invalid/v1"))
+    with pytest.raises(ExchangeError, match=r"6 attempts \(its name is not found\)"):
         suspect.ask(PROMPT)
 
 
@@ -252,6 +260,68 @@ def test_a_stalled_and_a_dripping_response_time_out(server) -> None:
     assert "authorization" not in server.heads[-1]
 
 
+def test_who_never_answers_in_time_is_told_apart(server) -> None:
+    server.script = [lambda _: time.sleep(0.4) or GONE] * 6
+    suspect, _ = client(server, timeout_s=0.1)
+    with pytest.raises(ExchangeError, match=r"6 attempts \(no whole response in time\)"):
+        suspect.ask(PROMPT)
+
+
+def slow_head(peer: socket.socket) -> None:
+    peer.sendall(b"HTTP/1.1 200 OK\r\n")
+    for k in range(200):
+        peer.sendall(f"x-{k}: a\r\n".encode())
+        time.sleep(0.1)
+
+
+def interim(peer: socket.socket) -> None:
+    for _ in range(2000):
+        peer.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+        time.sleep(0.01)
+
+
+def flood_of_interim(peer: socket.socket) -> None:
+    begun = time.monotonic()
+    while time.monotonic() < begun + 20:
+        peer.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+
+
+def slow_chunk(peer: socket.socket) -> None:
+    peer.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;")
+    for _ in range(200):
+        peer.sendall(b"a")
+        time.sleep(0.1)
+
+
+def without_length(peer: socket.socket) -> None:
+    """What came of this until it was cut would be an answer."""
+    peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + told("w7"))
+    for _ in range(200):
+        peer.sendall(b" ")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("sends", [slow_head, interim, flood_of_interim, slow_chunk, without_length])
+@pytest.mark.parametrize("kept_alive", [False, True])
+def test_no_response_takes_longer_than_its_time(server, sends: Callable[[socket.socket], None], kept_alive) -> None:
+    def drip(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str]]:
+        with contextlib.suppress(OSError):
+            sends(request.connection)
+        request.close_connection = True
+        return GONE
+
+    request_handler = server._http.RequestHandlerClass
+    request_handler.protocol_version = "HTTP/1.1"  # connections are kept
+    server.script = [*([None] if kept_alive else []), drip]
+    suspect, clock = client(server, timeout_s=0.4)
+    if kept_alive:
+        suspect.ask(PROMPT)
+    begun = time.monotonic()
+    assert suspect.ask(PROMPT) == Text("w1")
+    assert 0.35 < time.monotonic() - begun < 5
+    assert len(waits(clock)) == 1
+
+
 def test_requests_keep_their_distance_retries_too(server) -> None:
     server.script = [None, (429, {"Retry-After": "0"}), None]
     suspect, clock = client(server, per_minute=20)
@@ -264,7 +334,8 @@ def test_requests_keep_their_distance_retries_too(server) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "host/v1", "ftp://h/v1", "https://", "https://u@h/v1", "https://u:p@h/v1", "https://h/v1?key=1", "https://h/#x",
-     "https://h:x/v1", "https://ho st/v1", "https://h/\n", "https://[::1/v1"],
+     "https://h:x/v1", "https://ho st/v1", "https://h/\n", "https://[::1/v1", "http://xn--a/v1", "http://a..b/v1",
+     "http://999.1.1.1/v1", f"http://{'a' * 64}.example/v1"],
 )  # fmt: skip
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(ConfigError, match="address"):
@@ -273,6 +344,7 @@ def test_addresses_that_are_none(url: str) -> None:
 
 def test_a_key_does_not_cross_the_net_in_the_clear() -> None:
     check_address("http://model.example/v1")
+    check_address("http://xn--bcher-kva.example/v1")
     check_address("https://model.example:8443/v1", with_key=True)
     for local in ("http://localhost:8000/v1", "http://127.0.0.1/v1", "http://[::1]:8000/v1"):
         check_address(local, with_key=True)
@@ -291,7 +363,7 @@ def test_a_proxy_is_never_handed_the_key_in_the_clear(monkeypatch, url: str, thr
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
         suspect, _ = client(SimpleNamespace(url=url), timeout_s=0.05)
-        with pytest.raises(ExchangeError, match="no whole response"):
+        with pytest.raises(ExchangeError, match="no whole response" if through else "nobody listens there"):
             suspect.ask(PROMPT)
         proxy.setblocking(False)
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from gauger.edge.formats.values import LineError, load
 from gauger.edge.plans import ByEndpoint
 from gauger.edge.suspects import LEAST_LOG_P, Answer, Predicted, Text
+from gauger.edge.suspects.deadline import Deadline
 from gauger.edge.suspects.pace import Pace, backoff_s, retry_after_s
 from gauger.edge.suspects.placing import placed
 from gauger.edge.suspects.prompts import Prompt
@@ -32,13 +35,19 @@ REFUSED = (400, 413, 422)
 _LATER = (408, 409, 425, 429)
 _PLAIN = re.compile(r"[\x21-\x7e]{1,4096}")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+_BROKEN: tuple[tuple[type[OSError], str], ...] = (
+    (socket.gaierror, "its name is not found"),
+    (ConnectionRefusedError, "the connection is refused: nobody listens there"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "TLS fails"),
+)
 
 
 class Endpoint:
     """Asks in one place, at the plan's settings.
 
     Args:
-        key: sent as a bearer token, "" for none. timeout_s: for one whole response.
+        key: sent as a bearer token, "" for none. timeout_s: for one whole response, its head and waiting included.
         rng: spreads the waits. skip_refused: take ``REFUSED`` for an empty answer.
 
     Raises:
@@ -61,7 +70,8 @@ class Endpoint:
         except ImportError:
             raise UnsupportedError("asking an endpoint needs httpx: pip install 'gauger[ask]'") from None
         self._settings, self._pace, self._rng = settings, pace, rng
-        self._timeout_s, self._skip_refused, self._failure = timeout_s, skip_refused, httpx.HTTPError
+        self._skip_refused, self._failure, self._late = skip_refused, httpx.HTTPError, httpx.TimeoutException
+        self._deadline, self._broken = Deadline(timeout_s), ""
         self._answers = False  # whether it ever gave one: else a refusal is likelier to be of the form of the request
         headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {key}"} if key else {})}
         self._client = httpx.Client(
@@ -114,7 +124,7 @@ class Endpoint:
                 raise ExchangeError(_refusal(status, answers=self._answers))
             if attempt + 1 < ATTEMPTS:
                 self._wait(attempt, headers)
-        said = f"status {status}" if status else "no whole response"
+        said = f"status {status}" if status else self._broken
         raise ExchangeError(f"the endpoint gave no answer in {ATTEMPTS} attempts ({said}): go on later", retry=True)
 
     def _wait(self, attempt: int, headers: Mapping[str, str]) -> None:
@@ -124,10 +134,13 @@ class Endpoint:
         self._pace.sleep(backoff_s(attempt, self._rng) if asked is None else asked)
 
     def _post(self, path: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
-        """Status (0: the connection failed), headers, and what came of a 200."""
-        until, url = self._pace.clock() + self._timeout_s, self._settings.url.rstrip("/") + path
+        """Status (0: the exchange failed, and ``_broken`` says how), headers, and what came of a 200."""
+        url, self._broken = self._settings.url.rstrip("/") + path, "no whole response in time"
         try:
-            with self._client.stream("POST", url, json=body) as response:
+            with (
+                self._deadline.kept() as watched,
+                self._client.stream("POST", url, json=body, extensions=watched) as response,
+            ):
                 if response.status_code != 200:
                     return response.status_code, response.headers, b""
                 _check_plain(response.headers)
@@ -136,10 +149,11 @@ class Endpoint:
                     data += piece
                     if len(data) > MAX_BYTES:
                         raise ExchangeError(f"the endpoint's response has more than {MAX_BYTES >> 20} MiB")
-                    if self._pace.clock() > until:
-                        return 0, {}, b""
-                return 200, response.headers, bytes(data)
-        except self._failure:
+            # A body without a length ends where the connection does, and so it would where we cut it.
+            return (0, {}, b"") if self._deadline.over else (200, response.headers, bytes(data))
+        except self._failure as fault:
+            late = self._deadline.over or isinstance(fault, self._late)
+            self._broken = "no whole response in time" if late else _how(fault)
             return 0, {}, b""
 
     def __enter__(self) -> Self:
@@ -147,6 +161,17 @@ class Endpoint:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
+
+
+def _how(fault: BaseException) -> str:
+    """How an exchange failed, in words of ours: a message of the package may quote what was sent."""
+    link: BaseException | None = fault
+    while link is not None:
+        for kind, said in _BROKEN:
+            if isinstance(link, kind):
+                return said
+        link = link.__cause__ or link.__context__
+    return "no whole response"
 
 
 def key_from_env(name: str) -> str:
@@ -175,12 +200,26 @@ def check_address(url: str, *, with_key: bool = False) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", host or "") or not _PLAIN.fullmatch(url):
+    plain = re.fullmatch(r"[\w.:-]+", host or "") and _PLAIN.fullmatch(url)
+    if parts.scheme not in ("http", "https") or not plain or not _known_to_httpx(url):
         raise ConfigError("the endpoint's address must be like https://host/v1")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigError("the endpoint's address stands in the plan: leave users, keys and queries out of it")
     if with_key and parts.scheme == "http" and host not in _LOCAL:
         raise ConfigError("a key would go over the net in the clear: use an address with https")
+
+
+def _known_to_httpx(url: str) -> bool:
+    """Whether its host can be looked up: no wrong punycode, label or number in it. Without httpx nobody asks."""
+    try:
+        import httpx  # noqa: PLC0415
+    except ImportError:
+        return True
+    try:
+        found = httpx.URL(url)
+        return bool(found.host and found.raw_host.decode().encode("idna"))
+    except (httpx.InvalidURL, ValueError):  # of which Unicode's and IDNA's errors are
+        return False
 
 
 def _in_the_clear_here(url: str) -> bool:
