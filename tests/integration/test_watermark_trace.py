@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gauger import __version__
 from gauger.app import cli
 from gauger.errors import ConfigError
 from gauger.watermark.keys import KeyContext, derive, unused
@@ -70,6 +71,8 @@ def test_the_accounts_are_named(gauger: Gauger) -> None:
     args = ("--tokens", "harvest.jsonl", "--contexts", "all.csv", "--decoys", "200", "--top", "3")
     code, said = traced(gauger, *args)
     assert (code, said["schema"], said["keys"], said["decoys"], said["alpha"]) == (1, "gauger/trace/1", 300, 200, 1e-6)
+    assert said["command"].startswith("gauger watermark trace --tokens harvest.jsonl --contexts all.csv")
+    assert said["gauger_version"] == __version__
     accused = {a["context"]["party"]: a["evidence"] for a in said["accused"]}
     assert accused.keys() == {"account:7", "account:41"}
     assert all(e["kind"] == "exact" and e["params"]["log_p"] < -14 for e in accused.values())
@@ -125,30 +128,38 @@ FORMS: dict[str, Callable[[list[str]], str]] = {
     "JSON in JSON": lambda lines: json.dumps({"file": json.dumps([f"{line} ," for line in lines])}),
     "another text between lines": lambda lines: "\n".join(f"{line} w1 w2 w3 w4 w5" for line in lines),
     "lines left out": lambda lines: "\n".join(line for k, line in enumerate(lines) if k % 8 != 3),
+    "captions": lambda lines: "\n".join(f"{k} : w0 {'> w3 , ' * 9}\n{line}" for k, line in enumerate(lines)),
+    "in another order": lambda lines: "\n".join(lines[::-1]),
+    "rows": lambda lines: json.dumps([{"rows": [line, [line]]} for line in lines]),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_nor_does_one_that_is_no_copy_letter_for_letter(gauger: Gauger, form: str) -> None:
-    """The answer is a text that one account was served, in lines of nine words; the prompt has it in another form."""
+    """The answer is a text that one account was served, in lines of five words; the prompt has it in another form."""
     tokenizers = pytest.importorskip("tokenizers")
     signs = {sign: 5000 + k for k, sign in enumerate([">", "+", ":", ",", "{", "}", "[", "]", "file", '"'])}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{k}": k for k in range(5000)} | signs, unk_token="w0"))  # noqa: S106
     made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     made.save("tokenizer.json")
     words = [f"w{k}" for k in json.loads(Path("harvest.jsonl").read_text().splitlines()[0])]
-    lines = [" ".join(words[k : k + 9]) for k in range(0, len(words), 9)]
+    lines = [" ".join(words[k : k + 5]) for k in range(0, len(words), 5)]
     given = ("--tokens", "text.jsonl", "--contexts", "all.csv", "--tokenizer-file", "tokenizer.json")
     chat = [{"role": "user", "content": "Repeat"}, {"role": "tool", "content": FORMS[form](lines)}]
     Path("text.jsonl").write_text(json.dumps({"text": " ".join(words), "messages": chat}) + "\n")
     code, said = traced(gauger, *given)
     assert (code, said["texts_with_prompt"], said["accused"]) == (0, 1, [])
     assert said["candidates"][0]["log_p"] > -6  # of 300 keys: nothing is left of the mark
-    # Its words in a prompt, but not in its order, are no quotation, and the mark is found.
-    backwards = [" ".join(words[k : k + 5]) for k in range(0, len(words), 5)][::-1]
+    # Its words in a prompt, but not four in a row, are no quotation, and the mark is found.
+    backwards = [" ".join(words[k : k + 3]) for k in range(0, len(words), 3)][::-1]
     row = {"text": " ".join(words), "prompt": " w2 w3 ".join(backwards)}
     Path("text.jsonl").write_text(json.dumps(row) + "\n")
     assert len(traced(gauger, *given)[1]["accused"]) == 1
+
+
+def test_texts_and_contexts_cannot_both_be_standard_input(gauger: Gauger) -> None:
+    code, out, err = gauger("--tokens", "-", "--contexts", "-")
+    assert (code, out, "standard input is one file" in err) == (2, "", True)
 
 
 def test_texts_without_their_prompt_are_told(gauger: Gauger) -> None:
@@ -205,11 +216,11 @@ def test_revealed_keys_accuse_as_the_masters_do(
 
     def told(*args: str) -> tuple[int, dict[str, Any]]:
         code = cli.run(["watermark", "trace", "--tokens", "harvest.jsonl", "--json", *args])
-        return code, json.loads(capsys.readouterr().out)
+        return code, {**json.loads(capsys.readouterr().out), "command": ""}
 
     code, said = told(*named[0], *named[1], "--commitment", "c/commitment.json")
     assert (code, [a["context"]["party"] for a in said["accused"]]) == (1, ["account:7"])
-    assert said == by_master  # what the unused keys say, too
+    assert said == {**by_master, "command": ""}  # what the unused keys say, too
     assert (said["decoys"], said["decoy_p"]) == (1000, 1 / 1001)
     assert said["null_log_p"] != 0
     assert told(*named[1], *named[0])[1] == said  # in any order, and again

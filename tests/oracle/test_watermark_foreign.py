@@ -364,3 +364,43 @@ def test_a_token_beyond_the_vocabulary_is_of_another_tokenizer() -> None:
 def test_what_no_software_could_have_done(kind: str, config: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"^{kind}: "):
         reader_of(kind, config)
+
+
+def written(reader: Any, rng: np.random.Generator, n: int = 500) -> np.ndarray:
+    """A text whose tokens are the reader's green ones wherever one of five candidates is."""
+    text = rng.integers(1, V, n).astype(np.uint32)
+    for k in range(reader.h, n):
+        for token in rng.integers(1, V, 5):
+            text[k] = token
+            if reader.flags(text, np.array([k]))[0]:
+                break
+    return text
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        HfKgw(key=77, gamma=0.25, vocab_size=V, seeding="selfhash", width=4),
+        MarkllmKgw(key=77, gamma=0.25, vocab_size=V, window="left", f="skip", prefix=3),
+        MarkllmKgw(key=77, gamma=0.25, vocab_size=V, window="left", f="min", prefix=3),
+        MarkllmKgw(key=77, gamma=0.25, vocab_size=V, window="self", f="min", prefix=3),
+    ],
+    ids=repr,
+)
+def test_a_copy_of_the_prompt_with_other_words_in_it_is_no_mark(kind: Any) -> None:
+    """Such hashes look at part of a window, so that a draw of the prompt comes again in windows of the copy's own."""
+    rng = np.random.default_rng(4)
+    marked = written(kind, rng)
+    copied = np.where(np.arange(500) % 3 == 1, rng.integers(1, V, 500), marked).astype(np.uint32)
+    assert read(kind, [copied], subject="x").params["log_p"] < math.log(1e-4)
+    said = read(kind, [copied], prompts=[marked], subject="x")
+    assert said.n > 100
+    assert said.params["log_p"] > math.log(1e-3)
+    elsewhere = read(kind, [marked, copied], prompts=[[], []], subject="x")
+    assert elsewhere.params["log_p"] < math.log(1e-6)
+
+
+def test_a_prompt_of_another_vocabulary_is_refused() -> None:
+    reader = HfKgw(key=77, gamma=0.25, vocab_size=V, seeding="lefthash", width=1)
+    with pytest.raises(InputError, match="beyond the vocabulary"):
+        read(reader, [[1, 2, 3]], prompts=[[1, V]], subject="x")

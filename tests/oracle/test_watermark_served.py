@@ -30,7 +30,6 @@ def test_windows_that_were_served_are_known(outputs: list[list[int]], texts: lis
     rows = [t[i - h : i] for t in texts for i in range(h, len(t) + 1)]
     found = stand_in(np.array(rows, np.uint32).reshape(-1, h), served(outputs, h=h))
     assert found.tolist() == [tuple(row) in windows for row in rows]
-    assert served(outputs, h=h, prompts=[[]] * len(outputs)).states.tolist() == served(outputs, h=h).states.tolist()
 
 
 @given(
@@ -55,11 +54,12 @@ def test_places_are_first_occurrences_that_do_not_stand_in_the_prompt(pairs: lis
     assert [f.tolist() for f in found] == expected
 
 
-def test_a_window_that_reaches_into_the_prompt_was_served_with_it() -> None:
-    windows = served([[7, 8]], h=2, prompts=[[5, 6]])
-    rows = np.array([[5, 6], [6, 7], [7, 8]], np.uint32)
-    assert stand_in(rows, windows).tolist() == [True, True, False]  # nothing followed 7 8
-    assert windows.digest != served([[7, 8]], h=2).digest
+def test_what_follows_four_tokens_of_the_prompt_is_no_place() -> None:
+    prompt, output = [1, 2, 3, 4, 5], [9, 8, 2, 3, 4, 5, *range(20, 50)]
+    (places,) = reading_places([output], h=2, prompts=[prompt])
+    assert places.tolist() == [2, 3, *range(23, 36)]  # six tokens up to the seed's end, and seventeen that it may reach
+    (free,) = reading_places([output], h=2, prompts=[[1, 2, 3]])
+    assert free.tolist() == [2, 3, *range(5, 36)]
 
 
 def test_a_width_of_zero_is_refused() -> None:

@@ -42,13 +42,10 @@ def read_served(source: str, tokenizer: Tokenizer | None) -> tuple[list[Tokens],
     Raises:
         InputError: the file cannot be read, has no output, or has ids that the keys' tokenizer does not.
     """
-    parts = list(read_texts(source, encode=None if tokenizer is None else tokenizer.encode))
+    parts = list(read_texts(source, tokenizer=tokenizer, ids_suffice=True))
     texts, prompts = [t for part in parts for t in part.tokens], [p for part in parts for p in part.prompts]
     if not any(len(text) for text in texts):
         raise InputError("no served outputs: write their token ids, one output a line", source=source)
-    largest = max(int(t.max(initial=0)) for t in texts)
-    if tokenizer is not None and largest >= tokenizer.size:
-        raise InputError(f"has ids of another tokenizer: the keys' has {tokenizer.size:,}", source=source)
     return texts, prompts
 
 

@@ -7,10 +7,10 @@ Plain, gzip and zstd are read, and ``-`` is standard input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -26,11 +26,28 @@ from gauger.stats import BoolArray, FloatArray
 MAX_LINE_BYTES = 16 << 20  # at most 8 million tokens; one becomes some 40 bytes while its line is read
 MAX_FLAGS = 1 << 28
 PART_TOKENS, PART_TEXTS = 1 << 22, 1 << 16
+LEAST_AGREEMENT, AGREEMENT_FROM = 0.95, 100  # of pairs; natural text has .99 and more, ids of another tokenizer .9
 
 TokenId = Annotated[int, Meta(ge=0, lt=1 << 32)]
 Flag = bool | Annotated[int, Meta(ge=0, le=1)]
 Tokens = NDArray[np.uint32]
-Encode = Callable[[str], Tokens]
+
+
+class Tokenizing(Protocol):
+    """What is needed of a tokenizer."""
+
+    @property
+    def size(self) -> int:
+        """One above the largest id."""
+        ...
+
+    def encode(self, text: str) -> Tokens:
+        """The ids of a text: uint32[n]."""
+        ...
+
+    def again(self, tokens: Tokens) -> Tokens:
+        """The ids of what these ids say; of a tokenizer's own nearly the same."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +84,9 @@ class _Text(msgspec.Struct):
     entropy_nats: Any = None  # looked at only where it is asked for
 
 
+_LABELS = ("role", "type")
+
+
 class _Message(msgspec.Struct):
     content: str | list[str | dict[str, Any]] | None = None
 
@@ -83,34 +103,38 @@ _FLAGS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Flags | list[Flag])
 def read_texts(
     source: str,
     *,
-    encode: Encode | None = None,
+    tokenizer: Tokenizing | None = None,
+    ids_suffice: bool = False,
     entropy: bool = False,
     part_tokens: int = PART_TOKENS,
     part_texts: int = PART_TEXTS,
 ) -> Iterator[Texts]:
     """Texts of JSON lines, each ``{"tokens": [...], "prompt_tokens": [...]}`` (prompt optional) or a list of ids.
 
-    With ``encode``, a line may have ``text`` in place of ``tokens``, and beside or in place of ``prompt_tokens`` a
+    With a tokenizer, a line may have ``text`` in place of ``tokens``, and beside or in place of ``prompt_tokens`` a
     ``prompt``, a text or the messages of a chat, or those as ``messages`` or ``input``; and ``system``,
     ``instructions`` and ``tools``. Gives at least one part: an empty one of an empty file. Other fields are ignored.
 
     Args:
-        encode: the ids of a text, by the keys' tokenizer.
+        tokenizer: the keys'.
+        ids_suffice: the ids of a prompt are what a model is given to read; no quotation of words beside them is sought.
         entropy: read the line's ``entropy_nats`` too: what a model without the mark gave as the entropy of each choice.
             It must not come from a model that was marked when it was asked.
         part_tokens, part_texts: a part ends with the text that reaches one of them.
 
     Raises:
         InputError: the file or a line cannot be read, an id is no whole number from 0 to 2^32 - 1, or a line lacks what
-            the arguments need. Or a prompt cannot be read, as words without ``encode`` cannot: were it passed over, a
-            quotation of it would look like a mark.
+            the arguments need. Or a prompt cannot be read, as words without a tokenizer cannot, or with one that the
+            ids beside them are not of: were it passed over, a quotation of it would look like a mark.
     """
-    held, size, given = list[_Read](), 0, False
+    held, size, given, both = list[_Read](), 0, False, _Agreement()
     for line, raw in _lines(source):
         decoded = _decoded(_TEXT, raw, source, line)
         row = _Text(tokens=decoded) if isinstance(decoded, list) else decoded
         try:
-            held.append(_read(row, encode, entropy=entropy))
+            held.append(_read(row, tokenizer, ids_suffice=ids_suffice, entropy=entropy))
+            if tokenizer is not None and row.tokens and held[-1].in_words:
+                both.add(held[-1].tokens, tokenizer)
         except ValueError as error:
             raise InputError(f"cannot be read: {error}", source=source, line=line) from None
         size += len(held[-1].tokens) + len(held[-1].prompt)
@@ -125,41 +149,84 @@ class _Read(NamedTuple):
     tokens: Tokens
     prompt: Tokens
     prompted: bool
+    in_words: bool
     entropy_nats: FloatArray
 
 
-def _read(row: _Text, encode: Encode | None, *, entropy: bool) -> _Read:
+@dataclass(slots=True)
+class _Agreement:
+    """How many pairs of neighbours come again when ids are decoded and encoded, where words stand beside them.
+
+    A tokenizer that is not the text's finds no quotation of a prompt in words, so that each looks like a mark.
+    """
+
+    same: int = 0
+    pairs: int = 0
+
+    def add(self, tokens: Tokens, tokenizer: Tokenizing) -> None:
+        if self.pairs >= 100 * AGREEMENT_FROM:  # enough is known
+            return
+        was, now = (row[:-1].astype(np.uint64) << np.uint64(32) | row[1:] for row in (tokens, tokenizer.again(tokens)))
+        self.same, self.pairs = self.same + int(np.isin(was, now).sum()), self.pairs + len(was)
+        if self.pairs >= AGREEMENT_FROM and self.same < LEAST_AGREEMENT * self.pairs:
+            raise ValueError(
+                f"decoded by this tokenizer and encoded again, only {self.same / self.pairs:.0%} of its and earlier "
+                "ids come again: they are another's, so give --tokenizer-file theirs, or all prompts as `prompt_tokens`"
+            )
+
+
+def _read(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool, entropy: bool) -> _Read:
     if row.tokens is not None:
         tokens = np.array(row.tokens, np.uint32)
     elif not isinstance(row.text, str):
         raise ValueError("it has neither `tokens` nor `text`")
-    elif encode is None:
+    elif tokenizer is None:
         raise ValueError("it is text, and marks lie on token ids: say --tokenizer-file")
     else:
-        tokens = encode(row.text)
+        tokens = tokenizer.encode(row.text)
+    prompt, prompted, in_words = _prompt(row, tokenizer, ids_suffice=ids_suffice)
+    if tokenizer is not None and max(tokens.max(initial=0), prompt.max(initial=0)) >= tokenizer.size:
+        raise ValueError(f"it has ids of another tokenizer: this one has {tokenizer.size:,}")
     freedom = _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0)
-    return _Read(tokens, *_prompt(row, encode), freedom)
+    return _Read(tokens, prompt, prompted, in_words, freedom)
 
 
-def _prompt(row: _Text, encode: Encode | None) -> tuple[Tokens, bool]:
-    """Ids in which a quotation of the prompt stands, and whether the line has one."""
+def _prompt(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool) -> tuple[Tokens, bool, bool]:
+    """Ids in which a quotation of the prompt stands; whether the line has a prompt, and whether any of it is words."""
     # The first that has ids has them all, and in order: a model that reads what we served is given just these.
     ids = next((found for found in map(_ids, (row.prompt_tokens, row.prompt, row.input)) if len(found)), _ids(None))
+    if ids_suffice and len(ids):
+        return ids, True, False
     if row.prompt_tokens:  # the whole prompt: what words stand beside it are taken as they come
         words = _strings([row.prompt, row.messages, row.input])
     else:
-        prompt = None if len(_ids(row.prompt)) else row.prompt
-        words = [*_words("prompt", prompt), *_words("messages", row.messages), *_strings(row.input)]
-    words = list(filter(None, words))
-    if words and encode is None and not len(ids):
-        raise ValueError(
-            "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens`"
-        )
+        prompt, items = (None if len(_ids(value)) else value for value in (row.prompt, row.input))
+        words = [*_words("prompt", prompt), *_words("messages", row.messages), *_items(items)]
     prompted = bool(words) or len(ids) > 0
     words += _strings([row.system, row.instructions, row.tools])
-    # A quotation stands there by itself or after a blank.
-    forms = () if encode is None else [encode(form) for text in words for form in (text, f" {text}")]
-    return np.concatenate([ids, *forms]), prompted
+    if words and tokenizer is None:
+        raise ValueError(
+            "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens` alone"
+        )
+    # A part is quoted after a line's end or after a blank, and parts one after another.
+    forms = [tokenizer.encode(form) for form in _forms(words)] if tokenizer is not None else []
+    return np.concatenate([ids, *forms]), prompted, bool(words)
+
+
+def _forms(words: list[str]) -> tuple[str, ...]:
+    return ("\n".join(words), " ".join(["", *words])) if words else ()
+
+
+def _items(value: Any) -> list[str]:
+    """What can be quoted of ``input``, whose items have many forms; but numbers in it are ids that were not read."""
+    words = _strings(value)
+    if value not in (None, "", []) and (not words or _holds_numbers(value)):
+        raise ValueError("`input` is neither text, items with text, nor a flat list of token ids")
+    return words
+
+
+def _holds_numbers(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(v, int | float) or _holds_numbers(v) for v in value)
 
 
 def _ids(value: Any) -> Tokens:
@@ -181,20 +248,23 @@ def _words(name: str, prompt: Any) -> list[str]:
 
 
 def _strings(value: Any) -> list[str]:
-    """Every string in a value, wherever it stands: a part of a message, what a tool was given, what it said.
+    """Every string in a value that is not empty, in order: a part of a message, what a tool was given, what it said.
 
-    One that is JSON (a chat in a table, a tool's result) is decoded too: its escapes hide what it quotes.
+    One that is JSON (a chat in a table, a tool's result) is decoded too: its escapes hide what it quotes. What says
+    only whose or of what kind a part is is left out, for it stands between the parts.
     """
     found, left = list[str](), [value]
     while left:
         match left.pop():
+            case "":
+                pass
             case str(text):
                 found.append(text)
                 left += [] if (inner := structured(text.lstrip())) is None or isinstance(inner, str) else [inner]
             case list(values):
-                left += values
+                left += reversed(values)
             case dict(fields):
-                left += fields.values()
+                left += [v for name, v in reversed(fields.items()) if name not in _LABELS or not isinstance(v, str)]
     return found
 
 

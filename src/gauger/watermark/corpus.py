@@ -14,6 +14,7 @@ that stand in the prompt.  Deviates: hashed, so that 10^8 tokens need no sorting
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,12 @@ from gauger.errors import InputError
 from gauger.model import digest
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.prf import Words
-from gauger.watermark.quotation import WIDTH, quoted
+from gauger.watermark.quotation import MARGIN, WIDTH, near_seeds
 from gauger.watermark.windows import hash_of, holds, windows
 
 Tokens = NDArray[np.uint32]
 
+_HALF = np.uint64(32)  # of the bits, the upper hang on all of a product; a table has fewer than 2^32 slots
 _SCORED, _SHORT, _LEFT_OUT, _IN_PROMPT, _REPEATED = range(5)
 
 
@@ -74,20 +76,24 @@ class Selection:
 
 
 class Seen:
-    """The pairs that were scored, as hashes. A corpus that comes in parts shares one among its calls of ``select``."""
+    """The pairs that were scored, as hashes. A corpus that comes in parts shares one among its calls of ``select``.
 
-    __slots__ = ("count", "table")
+    Where a hash stands in the table hangs on a number drawn anew: else a text could be written to crowd a corner of it.
+    """
+
+    __slots__ = ("count", "spread", "table")
 
     def __init__(self) -> None:
         self.table: Words = np.zeros(1024, np.uint64)
         self.count = 0
+        self.spread = np.uint64(secrets.randbits(64) | 1)
 
     def reserve(self, more: int) -> None:
         """Room for so many more at a load of at most one half."""
         size = 1 << max(2 * (self.count + more) - 1, 1).bit_length()
         if size > len(self.table):
             old, self.table = self.table[self.table != 0], np.zeros(size, np.uint64)
-            _refill(self.table, old)
+            _refill(self.table, old, self.spread)
 
 
 def select(
@@ -122,7 +128,7 @@ def select(
     while begin < len(tokens):
         end = min(len(tokens), begin + max(1 << 24, seen.count))  # so the table grows with what it holds
         seen.reserve(end - begin)
-        seen.count += _keep_first(pairs[begin:end], fate[begin:end], seen.table)
+        seen.count += _keep_first(pairs[begin:end], fate[begin:end], seen.table, seen.spread)
         begin = end
     counts = np.bincount(fate, minlength=5).tolist()
     tally = Tally(
@@ -176,9 +182,9 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
     """Each token's fate but for repeats, and the hash of its pair where it may be scored."""
     for text in range(len(starts) - 1):
         begin, end, prompt = starts[text], starts[text + 1], context[context_starts[text] : context_starts[text + 1]]
-        seeds, places = windows(prompt, WIDTH)
-        spent = seeds if h == WIDTH else windows(prompt, h)[0]
-        repeated = quoted(tokens, begin, end, seeds, places)
+        seeds = windows(prompt, WIDTH)
+        spent = seeds if h == WIDTH else windows(prompt, h)
+        quoted = near_seeds(tokens, begin, end, seeds, WIDTH + MARGIN, MARGIN)
         for at in range(begin, end):
             if at - begin < h:
                 fate[at] = _SHORT
@@ -187,12 +193,12 @@ def _judge(tokens, starts, context, context_starts, mask, h, fate, pairs):  # ty
             else:
                 state = hash_of(tokens, at - h, at, np.uint64(h))
                 pairs[at] = hash_of(tokens, at, at + 1, state)
-                in_prompt = repeated[at - begin] or holds(spent, state if h else pairs[at])
+                in_prompt = quoted[at - begin] or holds(spent, state if h else pairs[at])
                 fate[at] = _IN_PROMPT if in_prompt else _SCORED
 
 
 @compiled
-def _keep_first(pairs, fate, table):  # type: ignore[no-untyped-def]
+def _keep_first(pairs, fate, table, spread):  # type: ignore[no-untyped-def]
     """Mark what the table holds already as repeated; returns how many were new.
 
     A loop of its own, without the hashing, so that the processor waits for several slots at a time.
@@ -200,7 +206,7 @@ def _keep_first(pairs, fate, table):  # type: ignore[no-untyped-def]
     new = 0
     for i in range(len(pairs)):
         if fate[i] == _SCORED:
-            if _insert(table, pairs[i]):
+            if _insert(table, pairs[i], spread):
                 new += 1
             else:
                 fate[i] = _REPEATED
@@ -208,11 +214,11 @@ def _keep_first(pairs, fate, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _insert(table, pair):  # type: ignore[no-untyped-def]
+def _insert(table, pair, spread):  # type: ignore[no-untyped-def]
     """Open addressing with linear probing; True if the pair is new. 0 marks an empty slot."""
     pair = pair if pair != 0 else np.uint64(1)
     last = np.uint64(len(table) - 1)
-    slot = pair & last
+    slot = (pair * spread) >> _HALF & last
     while table[slot] != 0:
         if table[slot] == pair:
             return False
@@ -222,6 +228,6 @@ def _insert(table, pair):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _refill(table, pairs):  # type: ignore[no-untyped-def]
+def _refill(table, pairs, spread):  # type: ignore[no-untyped-def]
     for pair in pairs:
-        _insert(table, pair)
+        _insert(table, pair, spread)

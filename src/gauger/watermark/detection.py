@@ -60,8 +60,7 @@ def sums(selection: Selection, secrets: Sequence[bytes], scheme: Scheme) -> Floa
 
 def log_e(totals: FloatArray, scheme: Scheme) -> FloatArray:
     """The e-process' value for sums float64[..., 2]: float64[...]; 0 where nothing was scored."""
-    value = scheme.process.log_e(State(0, totals.copy()))
-    return np.where(totals.any(-1), value, 0.0)
+    return scheme.process.log_e(State(0, totals.copy()))
 
 
 def detect(selection: Selection, key: Key, scheme: Scheme, *, subject: str) -> Evidence:

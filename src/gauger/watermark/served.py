@@ -20,8 +20,8 @@ from gauger.errors import ConfigError
 from gauger.stats import BoolArray, IntArray
 from gauger.watermark.corpus import Tokens, digest_of, joined
 from gauger.watermark.prf import Words
-from gauger.watermark.quotation import after_seeds
-from gauger.watermark.windows import hash_of
+from gauger.watermark.quotation import REACH, WIDTH, near_seeds
+from gauger.watermark.windows import hash_of, windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,22 +37,16 @@ class Served:
     digest: str
 
 
-def served(outputs: Sequence[ArrayLike], *, h: int, prompts: Sequence[ArrayLike] | None = None) -> Served:
+def served(outputs: Sequence[ArrayLike], *, h: int) -> Served:
     """The windows of served outputs (token ids of each, int[n]).
 
-    Args:
-        prompts: what each answers, where the host marks the tokens whose window reaches into the prompt.
-
     Raises:
-        ConfigError: an h of 0, whose one window stands everywhere. InputError: ids that are none, or lists of different
-            lengths.
+        ConfigError: an h of 0, whose one window stands everywhere. InputError: ids that are none.
     """
     _check_width(h)
-    rows, starts, tails = _with_tails(outputs, prompts, h)
+    rows, starts, tails = _with_tails(outputs, None, h)
     states, whole = _states(rows, starts, h)
-    return Served(
-        states=np.unique(states[whole & _behind(starts, tails)]), h=h, digest=digest_of((rows, starts, tails))
-    )
+    return Served(states=np.unique(states[whole]), h=h, digest=digest_of((rows, starts, tails)))
 
 
 def stand_in(rows: NDArray[np.uint32], windows: Served) -> BoolArray:
@@ -97,7 +91,8 @@ def reading_places(
         mine = first[np.searchsorted(first, begin + h) : np.searchsorted(first, starts[k + 1])]
         prompt = slice(context_starts[k] + k, context_starts[k + 1] + k + 1)
         spent = asked[prompt][asked_whole[prompt]]
-        own = after_seeds(rows, begin, starts[k + 1], context[context_starts[k] : context_starts[k + 1]])
+        seeds = windows(context[context_starts[k] : context_starts[k + 1]], WIDTH)
+        own = near_seeds(rows, begin, starts[k + 1], seeds, 0, REACH + 1)
         found.append(mine[~np.isin(states[mine], spent) & ~own[mine - begin]] - begin)
     return found
 

@@ -18,7 +18,7 @@ import numpy as np
 from gauger.errors import ConfigError
 from gauger.model import Evidence
 from gauger.stats import BoolArray, FloatArray, IntArray
-from gauger.stats.multiple import e_bh, holm
+from gauger.stats.multiple import holm
 from gauger.stats.tails import binomial_log_upper
 from gauger.watermark.corpus import Selection
 from gauger.watermark.detection import evidence, log_e, sums
@@ -35,7 +35,7 @@ class Trace:
     Attributes:
         log_p, log_e: of each key, in the order given, float64[keys].
         order: the keys' positions, the strongest first, int64[keys].
-        by_p: keys that Holm rejects on the exact p-values; by_e: those that e-BH does on the e-values, bool[keys].
+        by_p: keys that Holm rejects on the exact p-values, bool[keys].
         accused: the evidence of those in ``by_p``, the strongest first; empty where the decoys are against the null.
         decoy_p: the share of decoys that do as well as the strongest key, itself counted in; at least 1 / (decoys + 1).
         null_log_p: how unlikely the decoys are, log P(so many of them below 1 %); 0 without any.
@@ -46,7 +46,6 @@ class Trace:
     log_e: FloatArray
     order: IntArray
     by_p: BoolArray
-    by_e: BoolArray
     accused: tuple[Evidence, ...]
     decoy_p: float
     null_log_p: float
@@ -67,9 +66,8 @@ def trace(
     Null: of each key, that the text was made without it. Account keys are independent, so that one account's mark is
         chance under another's key.
     Guarantee: P(any innocent key in ``by_p``) <= alpha for a corpus fixed beforehand (Holm, exact p-values, any
-        dependence); expected share of innocent keys in ``by_e`` <= alpha at any stopping time (e-BH).
-        Not claimed: who sat behind an account, or that all guilty ones are found.
-    Source: Holm 1979; Wang & Ramdas 2022; for decoys, Elias & Gygi 2007 (target-decoy search).  Deviates: decoys never
+        dependence). Not claimed: who sat behind an account, or that all guilty ones are found.
+    Source: Holm 1979; for decoys, Elias & Gygi 2007 (target-decoy search).  Deviates: decoys never
         accuse, they can only acquit: where as many of them fall below 1 % as happens once in 1,000, nobody is accused.
 
     Raises:
@@ -82,7 +80,7 @@ def trace(
     log_p, of_decoys = np.split(scheme.log_p(totals), [len(keys)])
     e_values = log_e(totals[: len(keys)], scheme)
     order = np.lexsort((-e_values, log_p))
-    by_p, by_e = holm(np.exp(log_p), alpha).mask, e_bh(e_values, alpha).mask
+    by_p = holm(np.exp(log_p), alpha).mask
     low = int((of_decoys <= math.log(0.01)).sum())
     null_log_p = float(binomial_log_upper(low, len(decoys), 0.01))
     sound = null_log_p > _BROKEN
@@ -93,7 +91,6 @@ def trace(
         log_e=e_values,
         order=order,
         by_p=by_p,
-        by_e=by_e,
         accused=tuple(
             evidence(totals[k], selection.tally, scheme, key_id=keys[k].id, inputs=(selection.digest,), subject=subject)
             for k in accused

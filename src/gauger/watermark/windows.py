@@ -1,4 +1,4 @@
-"""Windows of token ids as 64-bit hashes, and where a prompt has them."""
+"""Windows of token ids as 64-bit hashes, and those of a prompt."""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -24,13 +24,12 @@ def hash_of(tokens, begin, end, state):
 
 @compiled
 def windows(context, h):
-    """States of the windows in a prompt, sorted, and where each begins. Of empty windows its tokens take the place."""
+    """States of the windows in a prompt, sorted. Of empty windows its tokens take the place."""
     width = max(h, 1)
     found = np.empty(max(len(context) - width + 1, 0), np.uint64)
     for i in range(len(found)):
         found[i] = hash_of(context, i, i + width, np.uint64(h))
-    order = np.argsort(found, kind="mergesort")  # stable: equal ones in the prompt's order
-    return found[order], order
+    return np.sort(found)
 
 
 @compiled

@@ -129,22 +129,32 @@ def test_a_file_that_is_cut_or_missing(tmp_path: Path) -> None:
             texts(source)
 
 
-def letters(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8).astype(np.uint32)
+class Letters:
+    """A tokenizer whose ids are bytes."""
+
+    size = 256
+
+    def encode(self, text: str) -> np.ndarray:
+        return np.frombuffer(text.encode(errors="replace"), np.uint8).astype(np.uint32)
+
+    def again(self, tokens: np.ndarray) -> np.ndarray:
+        return tokens
+
+
+LETTERS = Letters()
 
 
 def test_text_becomes_ids_where_there_is_a_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"text": "ab", "prompt": "c"}\n{"tokens": [1], "text": 5, "prompt": "d"}\n{"text": ""}\n')
-    (part,) = read_texts(str(path), encode=letters)
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
     assert [t.tolist() for t in part.tokens] == [[97, 98], [1], []]
     assert [t.tolist() for t in part.prompts] == [[99, 32, 99], [100, 32, 100], []]  # a quotation may follow a blank
     assert part.prompted == 2
     assert part.keep(1.0) is None
     path.write_text('{"tokens": [1], "prompt_tokens": [7], "prompt": "d"}\n')
-    for encode in (None, letters):
-        (part,) = read_texts(str(path), encode=encode)
-        assert (part.prompted, part.prompts[0].tolist()) == (1, [7] if encode is None else [7, 100, 32, 100])
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
+    assert (part.prompted, part.prompts[0].tolist()) == (1, [7, 100, 32, 100])
     path.write_text('{"text": "ab"}\n')
     with pytest.raises(InputError, match=r"t.jsonl:1: .*--tokenizer-file"):
         list(read_texts(str(path)))
@@ -181,9 +191,26 @@ CHAT = [{"role": "user", "content": "sesame"}]
 def test_a_chat_is_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"text": "ab", **prompt}) + "\n")
-    (part,) = read_texts(str(path), encode=letters)
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
     assert part.prompted == 1
-    assert b"sesame sesame" in bytes(part.prompts[0].astype(np.uint8))
+    said = bytes(part.prompts[0].astype(np.uint8))
+    assert said.count(b"sesame") >= 2
+    assert b" sesame" in said
+
+
+def test_parts_stand_one_after_another_as_they_do_in_a_quotation_of_all(tmp_path: Path) -> None:
+    path, words = tmp_path / "t.jsonl", ["open", "o", "sesame"]
+    parts = [{"type": "text", "text": word} for word in words]
+    nested = {"rows": [["open"], {"a": "o", "b": ["sesame"]}]}
+    for line in (
+        {"messages": [{"role": "user", "content": parts}]},
+        {"messages": [{"role": "user", "content": word} for word in words]},
+        {"input": [{"type": "message", "content": parts}]},
+        {"messages": [{"role": "tool", "content": [nested]}]},
+    ):
+        path.write_text(json.dumps({"tokens": [1], **line}) + "\n")
+        (part,) = read_texts(str(path), tokenizer=LETTERS)
+        assert bytes(part.prompts[0].astype(np.uint8)) == b"open\no\nsesame open o sesame"
 
 
 @pytest.mark.parametrize(
@@ -193,8 +220,8 @@ def test_a_chat_is_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
 def test_a_line_without_a_prompt(tmp_path: Path, prompt: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], **prompt}) + "\n")
-    for encode in (None, letters):
-        (part,) = read_texts(str(path), encode=encode)
+    for tokenizer in (None, LETTERS):
+        (part,) = read_texts(str(path), tokenizer=tokenizer)
         assert (part.prompted, part.prompts[0].tolist()) == (0, [])
 
 
@@ -208,7 +235,7 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
     for name in ("prompt", "messages"):
         path.write_text("[1]\n" + json.dumps({"tokens": [1], name: bad}) + "\n")
         with pytest.raises(InputError, match=f"`{name}` is neither text nor the messages of a chat") as caught:
-            list(read_texts(str(path), encode=letters))
+            list(read_texts(str(path), tokenizer=LETTERS))
         assert (caught.value.source, caught.value.line) == (str(path), 2)
         assert "sesame" not in str(caught.value)
 
@@ -219,8 +246,8 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
 def test_ids_are_a_prompt_under_other_names_too(tmp_path: Path, line: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], **line}) + "\n")
-    for encode in (None, letters):
-        (part,) = read_texts(str(path), encode=encode)
+    for tokenizer in (None, LETTERS):
+        (part,) = read_texts(str(path), tokenizer=tokenizer)
         assert (part.prompted, part.prompts[0].tolist()) == (1, [7, 8])
 
 
@@ -228,37 +255,89 @@ def test_ids_are_a_prompt_under_other_names_too(tmp_path: Path, line: dict[str, 
 def test_beside_the_ids_of_a_prompt_its_words_may_have_any_form(tmp_path: Path, odd: dict[str, Any]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], "prompt_tokens": [7], **odd}) + "\n")
-    for encode in (None, letters):
-        (part,) = read_texts(str(path), encode=encode)
-        assert (part.prompted, part.prompts[0][0]) == (1, 7)
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
+    assert (part.prompted, part.prompts[0][0]) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [[[7, 8]], [7.0, 8.0], [7, -100], [7, None, 8], [*CHAT, 7], 5, {"a": 1}, [{"content": None}], [True], [CHAT, [7]]],
+)
+def test_an_input_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("[1]\n" + json.dumps({"tokens": [1], "input": bad}) + "\n")
+    for tokenizer in (None, LETTERS):
+        with pytest.raises(InputError, match=r"t.jsonl:2: .*`input` is neither text, items with text, nor a flat list"):
+            list(read_texts(str(path), tokenizer=tokenizer))
 
 
 def test_words_beside_the_prompt_make_no_prompt(tmp_path: Path) -> None:
     """A system prompt alone is not all that was said before: the text counts as one without its prompt."""
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"tokens": [1], "system": "sesame"}) + "\n")
-    (part,) = read_texts(str(path), encode=letters)
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
     assert (part.prompted, len(part.prompts[0])) == (0, len("sesame sesame"))
-    assert next(iter(read_texts(str(path)))).prompted == 0
 
 
 def test_half_an_emoji_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"text": "a\\ud83d", "prompt": "\\ude00b"}\n{"text": "\\ud83dz"}\n')
-    (part,) = read_texts(str(path), encode=letters)
+    (part,) = read_texts(str(path), tokenizer=LETTERS)
     assert [bytes(t.astype(np.uint8)) for t in part.tokens] == [b"a?", b"?z"]
     for bad in ('{"tokens": "\\ud83d"}', '{"text": "\\ud83d"'):
         path.write_text(bad + "\n")
         with pytest.raises(InputError, match=r"t.jsonl:1: "):
-            list(read_texts(str(path), encode=letters))
+            list(read_texts(str(path), tokenizer=LETTERS))
 
 
-@pytest.mark.parametrize("prompt", [{"prompt": "sesame"}, {"prompt": CHAT}, {"messages": CHAT}, {"input": "sesame"}])
-def test_a_prompt_in_words_beside_ids_needs_the_tokenizer(tmp_path: Path, prompt: dict[str, Any]) -> None:
+@pytest.mark.parametrize("ids", [{}, {"prompt_tokens": [7]}])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        {"prompt": "sesame"},
+        {"prompt": CHAT},
+        {"messages": CHAT},
+        {"input": "sesame"},
+        {"system": "sesame"},
+        {"instructions": "sesame"},
+        {"tools": [{"function": {"description": "sesame"}}]},
+        {"prompt": [7], "messages": CHAT},
+    ],
+)
+def test_a_prompt_in_words_beside_ids_needs_the_tokenizer(
+    tmp_path: Path, prompt: dict[str, Any], ids: dict[str, Any]
+) -> None:
     path = tmp_path / "t.jsonl"
-    path.write_text("[1]\n" + json.dumps({"tokens": [1], **prompt}) + "\n")
-    with pytest.raises(InputError, match=r"t.jsonl:2: .*--tokenizer-file, or give `prompt_tokens`"):
+    path.write_text("[1]\n" + json.dumps({"tokens": [1], **ids, **prompt}) + "\n")
+    with pytest.raises(InputError, match=r"t.jsonl:2: .*--tokenizer-file, or give `prompt_tokens` alone"):
         list(read_texts(str(path)))
+
+
+class Shifted(Letters):
+    """A tokenizer by which other ids come again than those of the text, as by one that the text is not of."""
+
+    def again(self, tokens: np.ndarray) -> np.ndarray:
+        found = tokens.copy()
+        found[::20] += 1
+        return found
+
+
+def test_ids_that_a_tokenizer_does_not_have_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    for line in ({"tokens": [1, 256]}, {"tokens": [1], "prompt_tokens": [256]}):
+        path.write_text("[1]\n" + json.dumps(line) + "\n")
+        with pytest.raises(InputError, match=r"t.jsonl:2: .*ids of another tokenizer: this one has 256"):
+            list(read_texts(str(path), tokenizer=LETTERS))
+
+
+def test_a_tokenizer_that_finds_no_quotation_is_refused(tmp_path: Path) -> None:
+    path, row = tmp_path / "t.jsonl", {"tokens": list(range(40))}
+    path.write_text((json.dumps({**row, "prompt": "sesame"}) + "\n") * 4)
+    with pytest.raises(InputError, match=r"t.jsonl:3: .*only 92% .* they are another's"):
+        list(read_texts(str(path), tokenizer=Shifted()))
+    assert len(next(read_texts(str(path), tokenizer=LETTERS)).tokens) == 4
+    path.write_text((json.dumps({**row, "prompt_tokens": [7]}) + "\n") * 4)  # no words to be found in
+    assert len(next(read_texts(str(path), tokenizer=Shifted())).tokens) == 4
 
 
 def test_tokens_that_a_model_was_sure_of_are_left_out(tmp_path: Path) -> None:

@@ -62,3 +62,9 @@ class Tokenizer:
             return np.array(prompt.tokens, np.uint32)
         said = [form for m in prompt.messages for form in (m.content, f" {m.content}")]
         return np.concatenate([self.encode(text) for text in said])
+
+    def again(self, tokens: Tokens) -> Tokens:
+        """The ids of what these ids say: of a tokenizer's own text nearly the same, of another's not so many."""
+        with refused_as(lambda _: InputError("has no text for some of the ids beside it", source=str(self._path))):
+            text = self._inner.decode(tokens.tolist(), skip_special_tokens=False)
+        return self.encode(text)

@@ -1,22 +1,22 @@
 """Marks that other software laid: read from token ids and the configuration that the software was given.
 
-    (reader,) = readers("hf-kgw", {"hashing_key": 99, "seeding_scheme": "lefthash", "vocab_size": 32000})
+    reader = HfKgw(key=99, gamma=0.25, vocab_size=32000, seeding="lefthash", width=1)
     found = read(reader, texts, subject="suspect-7")
 
 A reader computes what the other software computed, bit for bit, from its published definition and without it. What is
-ours is the test: each draw counts once over the whole corpus, also where the other hash gives two windows the same
-draw, and the null allows for what the hash does. Keys of such software are short numbers, so that no digest of
-them may be shown: anybody could try all.
+ours is the test: each draw counts once over the whole corpus, and none that the text's own prompt has, also where the
+other hash gives two windows the same draw; and the null allows for what the hash does. Keys of such software are short
+numbers, so that no digest of them may be shown: anybody could try all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gauger.model import Evidence, EvidenceKind
 from gauger.stats import BoolArray, FloatArray, IntArray
@@ -75,6 +75,10 @@ class Reader(Protocol):
         """
         ...
 
+    def draws(self, tokens: Tokens, at: IntArray) -> IntArray:
+        """The draw of each of the positions, by a name: int64[len(at)]."""
+        ...
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         """Those of the positions ``at`` that are draws of their own: int64[at most len(at)], in order."""
         ...
@@ -113,11 +117,17 @@ def read(
     keep = [first_uses(row, reader.h) for row in rows] if reader.spends else None
     chosen = select(rows, h=reader.h, prompts=prompts, keep=keep)
     keyed = reader.keyed(chosen.tokens, chosen.at)
-    at = reader.distinct(chosen.tokens, keyed)
+    fresh = keyed if prompts is None else _unprompted(reader, chosen.tokens, keyed, rows, prompts)
+    at = reader.distinct(chosen.tokens, fresh)
     totals = reader.sums(chosen.tokens, at)
-    keyless, repeated = len(chosen.at) - len(keyed), len(keyed) - len(at)
-    tally = chosen.tally
-    tally = replace(tally, scored=len(at), left_out=tally.left_out + keyless, repeated=tally.repeated + repeated)
+    keyless, tally = len(chosen.at) - len(keyed), chosen.tally
+    tally = replace(
+        tally,
+        scored=len(at),
+        left_out=tally.left_out + keyless,
+        in_prompt=tally.in_prompt + len(keyed) - len(fresh),
+        repeated=tally.repeated + len(fresh) - len(at),
+    )
     floor = reader.log_floor(chosen.tokens, at, totals) if len(at) else 0.0
     log_p = max(float(reader.log_p(totals)), floor) + 0.0
     log_e = min(float(reader.process.log_e(State(len(at), totals))), float(mixture(floor))) if len(at) else 0.0
@@ -140,6 +150,22 @@ def read(
         inputs=(chosen.digest,),
         why=why(tally, reader.h) + f"; of those left out, {keyless:,} have a list that no key changes" * bool(keyless),
     )
+
+
+def _unprompted(
+    reader: Reader, tokens: Tokens, at: IntArray, texts: Sequence[NDArray[Any]], prompts: Sequence[ArrayLike]
+) -> IntArray:
+    """Those of the positions whose draw their text's prompt does not have: int64[at most len(at)], in order.
+
+    A hash that does not look at a whole window gives a copy with other words in it the draws of what it copies.
+    """
+    draws, fresh = reader.draws(tokens, at), np.ones(len(at), np.bool_)
+    begins = np.searchsorted(at, np.cumsum([0, *map(len, texts)]))
+    for begin, end, prompt in zip(begins[:-1], begins[1:], prompts, strict=True):
+        if len(asked := np.asarray(prompt, np.uint32)) > reader.h:
+            known = reader.draws(asked, reader.keyed(asked, np.arange(reader.h, len(asked))))
+            fresh[begin:end] = ~np.isin(draws[begin:end], known)
+    return at[fresh]
 
 
 def first_uses(text: ArrayLike, h: int) -> BoolArray:

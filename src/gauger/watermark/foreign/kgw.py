@@ -94,10 +94,13 @@ class PermutedGreenlist:
             )
         return at[self.seeds(tokens, at) + np.uint32(1) > 1]  # neither 0 nor -1
 
+    def draws(self, tokens: Tokens, at: IntArray) -> IntArray:
+        return self.seeds(tokens, at).astype(np.int64) << 32 | tokens[at]
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
-        seeds = self.seeds(tokens, at)
-        first = first_of(seeds.astype(np.int64) << 32 | tokens[at])
-        return at[first[_rank(seeds[first]) < self.cap]]
+        draws = self.draws(tokens, at)
+        first = first_of(draws)
+        return at[first[_rank(draws[first] >> 32) < self.cap]]
 
     def flags(self, tokens: Tokens, at: IntArray) -> BoolArray:
         """Is each of these tokens green? bool[len(at)]."""
@@ -202,7 +205,7 @@ def _each(values: IntArray | Tokens, f: Callable[[int], int]) -> Tokens:
     return np.array([f(value) & 0xFFFFFFFF for value in distinct.tolist()], np.uint32)[where]
 
 
-def _rank(seeds: Tokens) -> IntArray:
+def _rank(seeds: IntArray) -> IntArray:
     """How many of the same seed stand before each: int64[n]."""
     order = np.argsort(seeds, kind="stable")
     ranked, ranks = seeds[order], np.empty(len(seeds), np.int64)

@@ -107,10 +107,13 @@ class HfSynthId:
     def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
         return at
 
-    def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
+    def draws(self, tokens: Tokens, at: IntArray) -> IntArray:
         hashed = np.empty(len(at), np.int64)
         _hash(tokens, at, self.ngram_len, hashed)
-        return at[first_of(hashed & (self.table_size - 1) if self._folds else hashed)]
+        return hashed & (self.table_size - 1) if self._folds else hashed
+
+    def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
+        return at[first_of(self.draws(tokens, at))]
 
     def flags(self, tokens: Tokens, at: IntArray) -> NDArray[np.uint8]:
         """The coins of each token, layer by layer: uint8[len(at), layers]."""

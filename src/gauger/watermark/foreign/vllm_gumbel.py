@@ -19,6 +19,7 @@ from gauger.stats import FloatArray, IntArray
 from gauger.stats.betting import Exponential
 from gauger.stats.tails import gamma_log_upper
 from gauger.watermark.corpus import Tokens
+from gauger.watermark.windows import hash_of
 
 MAX_WIDTH = 64
 
@@ -80,6 +81,11 @@ class VllmGumbel:
     def keyed(self, tokens: Tokens, at: IntArray) -> IntArray:
         return at
 
+    def draws(self, tokens: Tokens, at: IntArray) -> IntArray:
+        found = np.empty(len(at), np.int64)
+        _grams(tokens, at, self.width, found)
+        return found
+
     def distinct(self, tokens: Tokens, at: IntArray) -> IntArray:
         return at
 
@@ -99,6 +105,12 @@ class VllmGumbel:
 
     def log_floor(self, tokens: Tokens, at: IntArray, sums: FloatArray) -> float:
         return -math.inf
+
+
+@compiled
+def _grams(tokens, at, width, found):  # type: ignore[no-untyped-def]
+    for k in range(len(at)):
+        found[k] = np.int64(hash_of(tokens, at[k] - width, at[k] + 1, np.uint64(width)))
 
 
 @compiled

@@ -10,7 +10,8 @@ import typer
 
 from gauger.app.materials import read_tokenizer
 from gauger.edge.commitments import read_contexts
-from gauger.edge.token_files import Encode
+from gauger.edge.inputs import STDIN
+from gauger.edge.suspects.tokenizer import Tokenizer as TokenizerOfFile
 from gauger.errors import ConfigError
 from gauger.watermark.keys import KeyContext
 from gauger.watermark.naming import scheme_named
@@ -44,12 +45,14 @@ Subject = Annotated[str | None, typer.Option(help="What the text is called in th
 Alpha = Annotated[float, typer.Option(help="The chance to find a mark where there is none, over all keys.")]
 
 
-def chosen(table: Path | None, fields: Sequence[str | None]) -> tuple[KeyContext, ...]:
-    """The contexts of a table, or the one of six options.
+def chosen(table: Path | None, fields: Sequence[str | None], *, beside: str = "") -> tuple[KeyContext, ...]:
+    """The contexts of a table, or the one of six options. ``beside``: the file of texts that is read too.
 
     Raises:
-        ConfigError: neither, both, or not all six. And what ``read_contexts`` raises.
+        ConfigError: neither, both, or not all six; or both files are standard input. And what ``read_contexts`` raises.
     """
+    if str(table) == beside == STDIN:
+        raise ConfigError("standard input is one file: --contexts or --tokens must be another")
     if table is not None and not any(fields):
         return read_contexts(table)
     if table is not None or None in fields:
@@ -83,14 +86,13 @@ def common_scheme(contexts: Sequence[KeyContext], scheme_of_text: str | None, to
     return scheme
 
 
-def encoder(path: Path | None, contexts: Sequence[KeyContext]) -> Encode | None:
+def tokenizer_of(path: Path | None, contexts: Sequence[KeyContext]) -> TokenizerOfFile | None:
     """What turns text into the keys' token ids, where a tokenizer's file is given.
 
     Raises:
         ConfigError: the keys name another tokenizer by its digest. And what ``Tokenizer`` raises.
     """
-    found = read_tokenizer(path, contexts[0].tokenizer)
-    return None if found is None else found.encode
+    return read_tokenizer(path, contexts[0].tokenizer)
 
 
 def checked_alpha(alpha: float) -> float:

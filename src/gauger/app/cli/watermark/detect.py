@@ -29,7 +29,7 @@ from gauger.app.cli.watermark.contexts import (
     checked_alpha,
     chosen,
     common_scheme,
-    encoder,
+    tokenizer_of,
 )
 from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign, without_prompt
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed, derived, revealed_keys
@@ -107,11 +107,12 @@ def detect(
     if tokens is None or gamma is not None:
         raise ConfigError("say what to test: --tokens FILE with keys or --foreign, or --flags FILE --gamma SHARE")
     shown = revealed_keys(revealed, commitment, (contexts, *fields, *master))
-    wanted = tuple(key.context for key in shown) or chosen(contexts, fields)
+    wanted = tuple(key.context for key in shown) or chosen(contexts, fields, beside=tokens)
     read_with = common_scheme(wanted, *known)
     keys = shown or derived(wanted, master)
+    encoding = tokenizer_of(tokenizer_file, wanted)
     verdict = judge(
-        read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0 or weigh_by_entropy),
+        read_texts(tokens, tokenizer=encoding, entropy=least_entropy > 0 or weigh_by_entropy),
         keys,
         read_with,
         subject=subject or tokens,

@@ -60,7 +60,7 @@ def detect_foreign(
     """A text by the configuration that another tool marked with. Returns the exit code."""
     tokenizer = read_tokenizer(tokenizer_file, "")
     readers = readers_of(kind, config)
-    parts = list(read_texts(source, encode=None if tokenizer is None else tokenizer.encode))
+    parts = list(read_texts(source, tokenizer=tokenizer))
     tokens, prompts = [t for p in parts for t in p.tokens], [t for p in parts for t in p.prompts]
     said = [read(reader, tokens, prompts=prompts, subject=subject) for reader in readers]
     found = [bool(f) for f in found_among(said, rule.alpha, anytime=rule.anytime)]

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from gauger import __version__
 from gauger.app.cli import evidence_table
 from gauger.app.cli.output import Output
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
+from gauger.app.cli.replay import command_line
 from gauger.app.cli.watermark.contexts import (
     LeastEntropy,
     SchemeOfText,
@@ -19,7 +21,7 @@ from gauger.app.cli.watermark.contexts import (
     checked_alpha,
     chosen,
     common_scheme,
-    encoder,
+    tokenizer_of,
 )
 from gauger.app.cli.watermark.detect_others import without_prompt
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, Record, Revealed, derived, revealed_keys
@@ -34,6 +36,7 @@ from gauger.watermark.tracing import trace as trace_keys
 
 
 def trace(
+    context: typer.Context,
     tokens: Annotated[str, typer.Option(metavar="FILE", help="Texts as token ids, one JSON line each; - for stdin.")],
     contexts: Annotated[
         Path | None, typer.Option(help="The accounts' keys: CSV, JSONL or Parquet, as for `commit`.")
@@ -62,17 +65,18 @@ def trace(
     shown = revealed_keys(revealed, commitment, (contexts, *master))
     if contexts is None and not shown:
         raise ConfigError("say which accounts' keys: --contexts with a master key, or --revealed")
-    wanted = tuple(key.context for key in shown) or chosen(contexts, ())
+    wanted = tuple(key.context for key in shown) or chosen(contexts, (), beside=tokens)
     scheme = common_scheme(wanted, scheme_of_text, tokenizer_of_text)
     keys = shown or derived(wanted, master)
     unused = unused_keys(keys, decoys)
-    parts = list(read_texts(tokens, encode=encoder(tokenizer_file, wanted), entropy=least_entropy > 0))
+    parts = list(read_texts(tokens, tokenizer=tokenizer_of(tokenizer_file, wanted), entropy=least_entropy > 0))
     texts, prompted = sum(len(part.tokens) for part in parts), sum(part.prompted for part in parts)
     selection = whole(parts, scheme.h, least_entropy_nats=least_entropy)
     found = trace_keys(selection, keys, scheme, subject=subject or tokens, alpha=alpha, decoys=unused)
     if as_json:
-        said = {"texts": texts, "texts_with_prompt": prompted, **_document(found, keys, alpha, decoys, top)}
-        print(canonical_json(said).decode())
+        how = {"command": command_line(context), "gauger_version": __version__}
+        read = {"texts": texts, "texts_with_prompt": prompted}
+        print(canonical_json({**how, **read, **_document(found, keys, alpha, decoys, top)}).decode())
     else:
         _show(found, keys, alpha, decoys, top)
         if texts > prompted:
