@@ -106,13 +106,19 @@ def tilt(
 
 
 def candidates(
-    logits: NDArray[Any], *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+    logits: NDArray[Any],
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    temperature_last: bool = False,
 ) -> tuple[Candidates, FloatArray]:
     """Candidates of one step, likeliest first, for hosts that hand over plain logits[vocabulary].
 
     Args:
         temperature: above 0; greedy text leaves a mark no room.
         top_k: how many to keep at most, 0 for all; top_p: the share of probability to keep at least.
+        temperature_last: the host cuts first, at a temperature of 1, as llama.cpp does; others cut what is warm.
 
     Returns:
         ids uint32[k] and p float64[k], with a sum of 1.
@@ -125,7 +131,8 @@ def candidates(
     logits = np.asarray(logits, np.float64)
     if logits.ndim != 1 or not np.isfinite(logits.max(initial=-np.inf)) or np.isnan(logits).any():
         raise InputError("marking: logits must be a flat list of numbers, at least one of them finite")
-    p = np.exp((logits - logits.max()) / temperature)
+    below = logits - logits.max()
+    p = np.exp(below / (1.0 if temperature_last else temperature))
     p /= p.sum()
     cut = 0 < top_k < len(p)
     # Without top_k: what lies below this adds up to less than 1 - top_p, so none of it is needed, nor sorted.
@@ -134,7 +141,8 @@ def candidates(
     kept = kept[np.argsort(-p[kept], kind="stable")][: top_k or None]
     before = np.cumsum(p[kept]) - p[kept]
     kept = kept[before < top_p * (p[kept].sum() if cut else 1.0)]
-    return kept.astype(np.uint32), p[kept] / p[kept].sum()
+    left = np.exp(below[kept] / temperature) if temperature_last else p[kept]
+    return kept.astype(np.uint32), left / left.sum()
 
 
 def _distributions(p: NDArray[Any]) -> FloatArray:

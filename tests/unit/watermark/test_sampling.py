@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gauger.errors import ConfigError, InputError
@@ -130,6 +130,37 @@ def test_candidates_are_the_likeliest(logits: list[float], temperature: float, t
     assert share[: len(kept)].sum() >= top_p - 1e-9  # enough of what top_k left ...
     assert share[: len(kept) - 1].sum() < top_p + 1e-9  # ... and no token more
     assert p == pytest.approx(weights[kept] / weights[kept].sum())
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.integers(-40, 40), min_size=1, max_size=30, unique=True),
+    st.floats(0.2, 3),
+    st.integers(0, 8),
+    st.floats(0.05, 1),
+)
+def test_with_temperature_last_they_are_llama_cpps(
+    tenths: list[int], temperature: float, top_k: int, top_p: float
+) -> None:
+    """Its chain, one sampler after the other: top-k, top-p of what is left, and only then temperature."""
+    logits = [score / 10 for score in tenths]
+    left = sorted(enumerate(logits), key=lambda pair: -pair[1])[: top_k or None]
+    weights = np.exp([score - left[0][1] for _, score in left])
+    reached = np.cumsum(weights / weights.sum())
+    assume(np.abs(reached - top_p).min() > 1e-9 or top_p == 1)
+    left = left if top_p == 1 else left[: int((reached < top_p).sum()) + 1]
+    warm = np.exp([(score - left[0][1]) / temperature for _, score in left])
+    ids, p = candidates(np.array(logits), temperature=temperature, top_k=top_k, top_p=top_p, temperature_last=True)
+    assert ids.tolist() == [token for token, _ in left]
+    assert p == pytest.approx(warm / warm.sum())
+
+
+@pytest.mark.parametrize(("last", "kept"), [(False, 3), (True, 2)])
+def test_the_order_of_temperature_and_top_p_matters(last: bool, kept: int) -> None:
+    logits = np.log([0.6, 0.3, 0.08, 0.02])
+    ids, p = candidates(logits, temperature=1.5, top_p=0.85, temperature_last=last)
+    assert len(ids) == kept
+    assert p[0] / p[1] == pytest.approx(2 ** (1 / 1.5))
 
 
 def test_candidates_refuse_what_leaves_no_choice() -> None:
