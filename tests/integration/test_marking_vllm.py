@@ -27,6 +27,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from gauger.edge.marking import serving
 from gauger.edge.marking.serving import ARGUMENT, VARIABLE, Keys, Settings, keys_from_env, party_of
 from gauger.edge.marking.turns import Turn
 from gauger.errors import ConfigError, InputError
@@ -540,6 +541,33 @@ def test_tokens_that_the_engine_keeps_to_itself_are_an_error(host: Host) -> None
         engine.step()
 
 
+def test_a_request_without_top_p_does_not_widen_the_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs is its own, and every row is decided as it would be alone."""
+    rows = importlib.import_module("gauger.edge.marking.engine_rows")
+    widths = list[tuple[int, ...]]()
+
+    def spied(ids: Any, p: Any) -> Any:
+        widths.append(tuple(ids.shape))
+        return to_candidates(ids, p)
+
+    to_candidates = rows.to_candidates
+    monkeypatch.setattr(rows, "to_candidates", spied)
+    asks = [Params(top_p=0.9), Params(), Params(top_k=9), Params(top_p=1.0, min_p=0.1), Params(top_p=0.5)]
+    logits = 3 * torch.randn(5, 4000, generator=torch.Generator().manual_seed(4))
+    before = np.arange(10).reshape(5, 2)
+
+    def decided(which: Sequence[int]) -> list[list[float]]:
+        made = [serving.Request(keys().of("account:1", NOW), asks[k], np.random.default_rng(k)) for k in which]  # type: ignore[arg-type]
+        chosen = rows.decide(logits[which].clone(), keys().scheme, range(len(which)), made, before[which], scaled=False)
+        assert (torch.isfinite(chosen).sum(-1) == 1).all()
+        return chosen.tolist()
+
+    together = decided(range(5))
+    assert [shape[0] for shape in widths] == [4, 1]
+    assert widths[0][1] < 2048 < widths[1][1] == 4000
+    assert together == [decided([k])[0] for k in range(5)]
+
+
 @pytest.mark.parametrize("faulty", [slice(None), 7])
 def test_a_row_without_numbers_is_left_to_the_engine(host: Host, faulty: slice | int) -> None:
     engine, broken, one = FirstRunner(host), asked(host, "account:2"), asked(host, "account:1")
@@ -571,6 +599,26 @@ def test_drafts_are_refused(host: Host) -> None:
     config = SimpleNamespace(model_config=CONFIG.model_config, speculative_config=object())
     with pytest.raises(ConfigError, match="speculative"):
         importlib.import_module("gauger.edge.marking.vllm_v2").Marking(config, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "runner"), [("vllm", ("cpu", False)), ("vllm_v2", (None,)), ("vllm_plugin", ("cpu", False))]
+)
+def test_diffusion_models_are_refused(host: Host, name: str, runner: tuple[Any, ...]) -> None:
+    """Their sampler asks no processor, in either runner: the server would start, and mark nothing."""
+    made = importlib.import_module(f"gauger.edge.marking.{name}").Marking
+    config = SimpleNamespace(**vars(CONFIG) | {"model_config": SimpleNamespace(seed=0, logits_processors=None)})
+    made(config, *runner)
+    config.model_config.is_diffusion = True
+    with pytest.raises(ConfigError, match="diffusion"):
+        made(config, *runner)
+
+
+@pytest.mark.peers
+@ABSENT
+@pytest.mark.parametrize("host", [True], indirect=True)
+def test_vllm_still_says_which_models_are_diffusion(host: Host) -> None:
+    assert "is_diffusion" in vars(importlib.import_module("vllm.config.model").ModelConfig)
 
 
 def test_an_installed_processor_refuses_a_first_runner_that_schedules_ahead(host: Host) -> None:

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gauger.edge.marking.serving import Request
+from gauger.edge.marking.serving import Parameters, Request
 from gauger.edge.marking.torch_rows import to_candidates
 from gauger.edge.marking.turns import bend, due
-from gauger.stats import FloatArray
+from gauger.stats import FloatArray, IntArray
 from gauger.watermark.schemes import Candidates, Scheme
 
 START, WIDER = 256, 8
@@ -40,8 +40,27 @@ def decide(
         scaled: temperature and min-p have been applied already.
     """
     some = due([r.turn for r in requests], before)
-    if not len(some):
-        return logits
+    uncut = np.array([_takes_all(requests[k].params) for k in some], np.bool_)
+    for part in (some[~uncut], some[uncut]):  # apart, for else one request makes each row as wide as the vocabulary
+        if len(part):
+            _decide(logits, scheme, rows, requests, before, part, scaled=scaled)
+    return logits
+
+
+def _takes_all(params: Parameters) -> bool:
+    return params.top_p >= 1 and params.top_k <= 0 and params.min_p <= 0
+
+
+def _decide(
+    logits: Tensor,
+    scheme: Scheme,
+    rows: Sequence[int],
+    requests: Sequence[Request],
+    before: NDArray[np.int64],
+    some: IntArray,
+    *,
+    scaled: bool,
+) -> None:
     where = torch.tensor([rows[k] for k in some], device=logits.device)
     ids, p = nucleus(logits.index_select(0, where), [requests[k] for k in some], scaled=scaled)
     sound = p.sum(-1) > 0  # a row of a fault, without one number in it, is the engine's to deal with
@@ -54,7 +73,6 @@ def decide(
     where = where[torch.from_numpy(bent).to(where.device)]
     logits.index_fill_(0, where, -torch.inf)
     logits[where, torch.from_numpy(drawn[bent].astype(np.int64)).to(where.device)] = 0.0
-    return logits
 
 
 def nucleus(logits: Tensor, requests: Sequence[Request], *, scaled: bool) -> tuple[Candidates, FloatArray]:

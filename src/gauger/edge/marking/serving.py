@@ -69,6 +69,16 @@ class Parameters(Protocol):
     extra_args: dict[str, Any] | None
 
 
+def refuse_diffusion(model_config: Any) -> None:
+    """No service rather than one without its marks.
+
+    Raises:
+        ConfigError: vLLM samples a diffusion model with a sampler of the model's own, which asks no logits processor.
+    """
+    if getattr(model_config, "is_diffusion", False):
+        raise ConfigError("marking: diffusion models cannot be marked: vLLM asks no logits processor for their tokens")
+
+
 class Keys:
     """The keys of one serving process."""
 

@@ -37,8 +37,8 @@ def candidates(logits: Tensor) -> tuple[Candidates, FloatArray]:
 
 
 def to_candidates(ids: Tensor, p: Tensor) -> tuple[Candidates, FloatArray]:
-    """Off the device."""
-    return ids.cpu().numpy().astype(np.uint32), p.double().cpu().numpy()
+    """Off the device, in four bytes each. p: float64[rows, k] of numbers that float32 holds, as a softmax's."""
+    return ids.int().cpu().numpy().view(np.uint32), p.float().cpu().numpy().astype(np.float64)
 
 
 def put(logits: Tensor, rows: NDArray[np.int64], ids: NDArray[Any], p: NDArray[Any]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from vllm.v1.sample.logits_processor import LogitsProcessor, MoveDirectionality
 
 from gauger.edge.marking.engine_rows import decide
-from gauger.edge.marking.serving import Parameters, Request, Requests, keys_from_env, party_of
+from gauger.edge.marking.serving import Parameters, Request, Requests, keys_from_env, party_of, refuse_diffusion
 from gauger.edge.marking.turns import contexts
 from gauger.errors import ConfigError
 
@@ -27,10 +27,12 @@ class Marking(LogitsProcessor):  # type: ignore[misc]
     """Every sampled answer has the key of its party.
 
     Raises:
-        ConfigError: when built, settings that are missing or wrong: better no service than one without its marks.
+        ConfigError: when built, settings that are missing or wrong, or a diffusion model: better no service than one
+            without its marks.
     """
 
     def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
+        refuse_diffusion(vllm_config.model_config)
         self._requests = Requests(keys_from_env(), vllm_config.model_config.seed)
         self._rows: dict[int, tuple[Request, list[int], list[int]]] = {}
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor
 
 from gauger.edge.marking.engine_rows import decide
-from gauger.edge.marking.serving import Parameters, Request, Requests, keys_from_env, party_of
+from gauger.edge.marking.serving import Parameters, Request, Requests, keys_from_env, party_of, refuse_diffusion
 from gauger.errors import ConfigError
 
 
@@ -24,12 +24,14 @@ class Marking(LogitsProcessor):  # type: ignore[misc]
     """Every sampled answer has the key of its party.
 
     Raises:
-        ConfigError: when built, settings that are missing or wrong, or speculative decoding: drafts are not marked.
+        ConfigError: when built, settings that are missing or wrong, speculative decoding, as drafts are not marked, or
+            a diffusion model.
     """
 
     def __init__(self, vllm_config: Any, req_states: Any) -> None:
         if vllm_config.speculative_config is not None:
             raise ConfigError("marking: speculative decoding cannot be marked: serve without it")
+        refuse_diffusion(vllm_config.model_config)
         self._requests = Requests(keys_from_env(), vllm_config.model_config.seed)
         self._state = req_states
         self._slots: dict[int, Request] = {}
