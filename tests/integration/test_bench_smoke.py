@@ -76,7 +76,11 @@ def test_our_side_of_the_benchmark_beside_peers(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_of_prompts_that_use_up_windows(tmp_path: Path) -> None:
-    made = run("used_windows.py", tmp_path / "out.json", "--corpus", "10000", "--tokens", "40")["marked"]
+    whole = run("used_windows.py", tmp_path / "out.json", "--corpus", "10000", "--tokens", "40")
+    parts = {row["a_request"]: row["log10_p"] for row in whole["in_parts"]}
+    assert parts[60] < 1.2 * parts[16] < 1.2 * parts[8] < -10
+    assert parts[4] > -4
+    made = whole["marked"]
     assert fields(made) == {"scheme", "ids", "log10_p", "log10_p_without_prompt"}
     alone = {row["scheme"]: row["log10_p"] for row in made if row["ids"] == 1}
     after = {row["scheme"]: row["log10_p"] for row in made if row["ids"] > 1}

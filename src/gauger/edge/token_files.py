@@ -186,7 +186,7 @@ def _read(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool, entrop
         tokens = tokenizer.encode(row.text)
     prompt, prompted, in_words = _prompt(row, tokenizer, ids_suffice=ids_suffice)
     if tokenizer is not None and max(tokens.max(initial=0), prompt.max(initial=0)) >= tokenizer.size:
-        raise ValueError(f"it has ids of another tokenizer: this one has {tokenizer.size:,}")
+        raise ValueError(f"it has ids of another tokenizer: the one given has {tokenizer.size:,}")
     freedom = _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0)
     return _Read(tokens, prompt, prompted, in_words, freedom)
 

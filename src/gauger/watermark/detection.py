@@ -28,6 +28,7 @@ from gauger.watermark.keys import Key
 from gauger.watermark.prf import Words, key_words, value_of, window_before
 from gauger.watermark.schemes import Scheme
 
+LEAST_GAMMA = 1e-9  # of flags: below it their tail takes long, and no list is as short
 _BLOCK = 1 << 15  # tokens whose values lie in the processor's cache between hashing and folding
 
 
@@ -140,8 +141,10 @@ def flags(stream: ArrayLike, gamma: float, *, subject: str) -> Evidence:
     Source: Robbins 1970 (mixture martingale); see ``stats.betting.Bernoulli``.  Deviates: nothing.
 
     Raises:
-        InputError: a flag that is not 0 or 1. ConfigError: gamma outside (0, 1).
+        InputError: a flag that is not 0 or 1. ConfigError: gamma outside (0, 1), or next to its ends.
     """
+    if not LEAST_GAMMA <= gamma <= 1 - LEAST_GAMMA:
+        raise ConfigError(f"gamma must lie strictly between 0 and 1, {LEAST_GAMMA:g} or more from both, not {gamma}")
     process = Bernoulli(p0=gamma)
     array = np.asarray(stream)
     if array.ndim != 1 or not np.isin(array, (0, 1)).all():

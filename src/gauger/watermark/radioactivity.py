@@ -216,7 +216,8 @@ class Closed(Judgement):
     Null: the suspect's text was made without the keys, directly or by what it learnt.
     Guarantee: P(ever crossed) <= alpha, at the plan's looks; of the keys named at most a share of alpha is wrong, in
         expectation.  Not claimed: who trained the model, or that our text did not reach it by another's hands;
-        power against paraphrase or another tokenizer; anything if the unmarked text was marked with a key of the plan.
+        power against paraphrase or another tokenizer; anything if the unmarked text was marked with a key of the plan,
+        or the served outputs were picked by what they say.
     Source: Sander et al. 2024 (closed model, supervised).  Deviates: see ``served.stand_in`` and
         ``habits.predictions``; looks by ``stats.merging.Looks`` instead of one test of a size fixed beforehand.
     """

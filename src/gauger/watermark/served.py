@@ -55,8 +55,9 @@ def stand_in(rows: NDArray[np.uint32], windows: Served) -> BoolArray:
     Null: none of its own.
     Guarantee: an e-value of texts fixed beforehand stays one if only what follows these windows is scored: in the order
         of service each is kept or not before the key's values after it are looked at.
-    Not claimed: that a running e-process over the texts stays one. What was kept of earlier texts tells which windows
-        were served, hence a little of values that later texts are scored by: look at planned times only
+    Not claimed: anything if outputs were left out by what they say, as those that fail are: then the key decides which
+        windows are kept. That a running e-process over the texts stays one: what was kept of earlier texts tells which
+        windows were served, hence a little of values that later texts are scored by, so look at planned times only
         (``stats.merging.Looks``). Nor that a tail for a fixed size holds: how many are kept hangs on the key.
     Source: Sander et al. 2024, "Watermarking makes language models radioactive" (the filter on k-grams).
         Deviates: it keeps by the window alone, never by window and token: served pairs are those with high values.

@@ -309,7 +309,7 @@ def test_prompts_that_are_none(gauger, files, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("served", "words"),
     [("", "no served outputs"), ("[]\n[]\n", "no served outputs"), ("[1]\n[1,2]\n", "has more than the 2 tokens"),
-     ("[1,2,3,25]\n", "ids of another tokenizer: the keys' has 25"), ("[1,", "served.jsonl:1")],
+     ("[1,2,3,25]\n", "ids of another tokenizer: the one given has 25"), ("[1,", "served.jsonl:1")],
 )  # fmt: skip
 def test_served_outputs_that_are_none(gauger, files, served: str, words: str) -> None:
     Path("served.jsonl").write_text(served)

@@ -326,7 +326,7 @@ def test_ids_that_a_tokenizer_does_not_have_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     for line in ({"tokens": [1, 256]}, {"tokens": [1], "prompt_tokens": [256]}):
         path.write_text("[1]\n" + json.dumps(line) + "\n")
-        with pytest.raises(InputError, match=r"t.jsonl:2: .*ids of another tokenizer: this one has 256"):
+        with pytest.raises(InputError, match=r"t.jsonl:2: .*ids of another tokenizer: the one given has 256"):
             list(read_texts(str(path), tokenizer=LETTERS))
 
 
