@@ -146,6 +146,6 @@ def test_flags() -> None:
 def test_what_is_no_flag_is_refused(stream: list[object]) -> None:
     with pytest.raises(InputError, match="flags must be"):
         flags(stream, 0.25, subject="x")  # type: ignore[arg-type]
-    for gamma in (1.5, 0, 1e-300, 1 - 1e-16, math.nan):
+    for gamma in (1.5, 0, 1e-300, 1 - 1e-16, float("nan")):
         with pytest.raises(ConfigError, match="gamma must lie strictly between 0 and 1"):
             flags([0, 1], gamma, subject="x")
