@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -234,8 +235,37 @@ def test_what_cannot_be_marked_is_refused(model: Any, options: dict[str, Any], s
         marking.generate(model, [key("a")], input_ids=prompts(1), **OPTIONS | {"max_new_tokens": 2} | options)
 
 
+@pytest.mark.parametrize("keys", [[], [None], [None] * 7, [key("a")], [key("a")] * 4])
+def test_keys_are_as_many_as_rows_even_if_all_are_none(model: Any, keys: list[Key | None]) -> None:
+    asked = prompts(3)
+    with pytest.raises(ConfigError, match=f"{len(keys)} keys for 3 rows"):
+        answers(model, keys, asked, 2)
+    with pytest.raises(ConfigError, match="keys for 3 rows"):
+        marking.MarkingProcessor(keys)(asked, torch.zeros(3, VOCABULARY))
+    assert answers(model, [None] * 3, asked, 2).shape == (3, 2)
+
+
+@pytest.mark.parametrize("options", [{}, {"sampling": False}, {"sampling": None}])
+def test_a_config_wants_to_be_told_that_the_host_samples(options: dict[str, Any]) -> None:
+    """It cannot see it, and would turn greedy text into draws from the whole vocabulary."""
+    with pytest.raises(ConfigError, match="do_sample=True"):
+        marking.MarkingConfig([key("a")], **options)
+
+
+def test_a_saved_config_says_why_it_does_not_load(model: Any, tmp_path: Path) -> None:
+    """Never that it loads without its keys, and the model answers unmarked."""
+    mine = key("a")
+    generation = transformers.GenerationConfig(
+        do_sample=True, watermarking_config=marking.MarkingConfig([mine], sampling=True)
+    )
+    generation.save_pretrained(tmp_path)
+    assert mine.secret.hex() not in (tmp_path / "generation_config.json").read_text()
+    with pytest.raises(TypeError, match="keys_are_not_saved_so_remove_this_watermarking_config"):
+        transformers.GenerationConfig.from_pretrained(tmp_path)
+
+
 def test_beams_are_refused_by_the_config_alone_too(model: Any) -> None:
-    config = marking.MarkingConfig([key("a")])
+    config = marking.MarkingConfig([key("a")], sampling=True)
     with pytest.raises(ConfigError, match="num_beams"):
         model.generate(
             prompts(1), watermarking_config=config, max_new_tokens=3, **OPTIONS | {"do_sample": False, "num_beams": 3}
@@ -259,12 +289,12 @@ def test_answers_of_one_prompt_share_its_key(model: Any) -> None:
 
 def test_keys_of_several_schemes_are_refused() -> None:
     with pytest.raises(ConfigError, match="2 schemes"):
-        marking.MarkingConfig([key("a", "gumbel"), None, key("b", "tournament")])
+        marking.MarkingConfig([key("a", "gumbel"), None, key("b", "tournament")], sampling=True)
 
 
 def test_a_secret_is_in_no_text_form_of_the_config(model: Any) -> None:
     mine = key("a")
-    config = copy.deepcopy(marking.MarkingConfig([mine, None]))
+    config = copy.deepcopy(marking.MarkingConfig([mine, None], sampling=True))
     assert config.row_keys == (mine, None)
     generation = transformers.GenerationConfig(do_sample=True, watermarking_config=config)
     for text in (repr(config), config.to_json_string(), str(dict(config)), repr(generation), str(generation.to_dict())):

@@ -20,11 +20,17 @@ from gauger.edge.marking.torch_rows import candidates, put
 from gauger.edge.marking.turns import Turn, bend, common_scheme, contexts, due
 from gauger.errors import ConfigError
 from gauger.watermark.keys import Key
+from gauger.watermark.schemes import Scheme
 
 _REWRITTEN = (
     "marking: the host gave other rows than it was given tokens for: no beams, assistant model or prompt lookup, "
     "please, and a new processor for each generate()"
 )
+_GREEDY = (
+    "marking: greedy text leaves a mark no room, and a MarkingConfig cannot see whether the host samples: give "
+    "do_sample=True to model.generate(), and say so here by sampling=True"
+)
+_NOT_SAVED = "marking_keys_are_not_saved_so_remove_this_watermarking_config"  # a name that no config loads
 _DRAFTS = ("assistant_model", "assistant_early_exit", "prompt_lookup_num_tokens", "use_mtp")
 
 
@@ -50,22 +56,27 @@ def generate(model: Any, keys: Sequence[Key | None], **options: Any) -> Any:
     if unmarkable:
         raise ConfigError(f"marking: beams and drafts cannot be marked: leave out {', '.join(unmarkable)}")
     every = [key for key in keys for _ in range(said["num_return_sequences"] or 1)]
-    return model.generate(**options, watermarking_config=MarkingConfig(every))
+    return model.generate(**options, watermarking_config=MarkingConfig(every, sampling=True))
 
 
 class MarkingConfig(BaseWatermarkingConfig):  # type: ignore[misc]
-    """``model.generate(..., do_sample=True, watermarking_config=MarkingConfig(keys))``.
+    """``model.generate(..., do_sample=True, watermarking_config=MarkingConfig(keys, sampling=True))``.
 
-    ``generate`` above refuses what cannot be marked; this can only refuse what its processor gets to see.
+    ``generate`` above refuses what cannot be marked; this can only refuse what its processor gets to see. Transformers
+    does not tell it whether it samples. Where it does not, it leaves out temperature, top-k and top-p too: greedy text
+    would turn into draws from the whole vocabulary. So the caller has to say it.
 
     Args:
         keys: one a row of the batch (a prompt's answers are rows next to each other); None leaves a row unmarked.
+        sampling: True, for the ``do_sample=True`` that ``model.generate`` is given.
 
     Raises:
-        ConfigError: keys for several schemes.
+        ConfigError: not sampling, or keys for several schemes.
     """
 
-    def __init__(self, keys: Sequence[Key | None]) -> None:
+    def __init__(self, keys: Sequence[Key | None], *, sampling: bool = False) -> None:
+        if sampling is not True:
+            raise ConfigError(_GREEDY)
         self.row_keys = tuple(keys)
         self.validate()
 
@@ -76,8 +87,8 @@ class MarkingConfig(BaseWatermarkingConfig):  # type: ignore[misc]
         return MarkingProcessor(self.row_keys)
 
     def to_dict(self) -> dict[str, Any]:
-        """For printing only: a key has no serial form."""
-        return {"keys": [None if key is None else key.id for key in self.row_keys]}
+        """For printing only: a key has no serial form. Transformers saves it all the same; the name is in its error."""
+        return {_NOT_SAVED: [None if key is None else key.id for key in self.row_keys]}
 
     def to_json_string(self) -> str:
         return f"{self.to_dict()}\n"
@@ -96,8 +107,8 @@ class MarkingProcessor(LogitsProcessor):  # type: ignore[misc]
         keys: as for ``MarkingConfig``.
 
     Raises:
-        ConfigError: keys for several schemes; when called, rows that are not one a key, or that do not go on from those
-            of the last call.
+        ConfigError: keys for several schemes; when called, rows that are not one a key, keys of None included, or that
+            do not go on from those of the last call.
     """
 
     supports_continuous_batching = False
@@ -110,9 +121,13 @@ class MarkingProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Scores float[rows, vocabulary] of the tokens after input_ids int64[rows, n]; those of unmarked rows stay."""
+        if self._rows is None and len(input_ids) != len(self._turns):
+            raise ConfigError(
+                f"marking: {len(self._turns)} keys for {len(input_ids)} rows: give one a row, and leave out num_beams"
+            )
         if self._scheme is None:
             return scores
-        self._follow(input_ids)
+        self._follow(input_ids, self._scheme)
         h = self._scheme.h
         before = contexts(input_ids[:, max(self._prompt, input_ids.shape[1] - h) :].tolist(), h)
         rows = due(self._turns, before)
@@ -123,16 +138,12 @@ class MarkingProcessor(LogitsProcessor):  # type: ignore[misc]
         bent, after = bend(self._scheme, [self._turns[row] for row in rows], before[rows], ids, p)
         return put(scores, rows[bent], ids[bent], after[bent])
 
-    def _follow(self, rows: Tensor) -> None:
-        if self._scheme is not None and self._rows is None:
-            if len(rows) != len(self._turns):
-                raise ConfigError(
-                    f"marking: {len(self._turns)} keys for {len(rows)} rows: give one a row, and leave out num_beams"
-                )
+    def _follow(self, rows: Tensor, scheme: Scheme) -> None:
+        if self._rows is None:
             self._prompt = rows.shape[1]
             for turn, prompt in zip(self._turns, rows.tolist(), strict=True):
-                turn.read(self._scheme, prompt)
-        elif self._rows is not None and not torch.equal(rows, self._rows):
+                turn.read(scheme, prompt)
+        elif not torch.equal(rows, self._rows):
             if not torch.equal(rows[:, :-1], self._rows):
                 raise ConfigError(_REWRITTEN)
             for turn in self._turns:
