@@ -5,6 +5,7 @@ All but the contexts are read strictly: canonical JSON, as it was written, byte 
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from gauger.edge.canonical import parse_canonical
 from gauger.edge.formats.values import text
-from gauger.edge.inputs import kind_of
+from gauger.edge.inputs import TruncatedError, kind_of, pieces
 from gauger.edge.sides import records
 from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
 from gauger.errors import ConfigError, InputError
@@ -57,10 +58,11 @@ def read_contexts(path: str | Path) -> tuple[KeyContext, ...]:
     """Contexts from a CSV, JSONL or Parquet table with one column a field, each row once.
 
     Raises:
-        InputError: unreadable or empty, a field missing, too long or neither text nor a whole number, or a context that
-            is there twice; with its line.
+        InputError: unreadable or empty, a field missing, too long or neither text nor a whole number, a context that is
+            there twice, or a column of a CSV that is; with its line.
     """
     source, first = str(path), dict[KeyContext, int]()
+    _check_header(source)
     for line, record in records(source, needed=tuple(f.name for f in fields(KeyContext))):
         try:
             context = KeyContext(**{f.name: _field(f.name, record.get(f.name)) for f in fields(KeyContext)})
@@ -79,6 +81,19 @@ def _field(name: str, value: Any) -> str:
     if isinstance(value, float):
         raise ConfigError(f"`{name}` is a float, and 7 and 7.0 would be two contexts: write text or a whole number")
     return text(value) or ""
+
+
+def _check_header(source: str) -> None:
+    """Refuse a CSV in which a field has two columns: whoever reads it would choose one of them."""
+    try:
+        if kind_of(source) != "csv":
+            return
+        head = next(pieces(source), b"").decode("utf-8-sig", "replace")
+    except (OSError, TruncatedError):
+        return  # it is said where the rows are read
+    header = next((row for row in csv.reader(head.splitlines()) if any(map(str.strip, row))), [])
+    if twice := [f.name for f in fields(KeyContext) if header.count(f.name) > 1]:
+        raise InputError(f"two columns are called `{twice[0]}`", source=source, line=1)
 
 
 def _check_columns(source: str) -> None:

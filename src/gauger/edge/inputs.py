@@ -7,7 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 import zstandard
@@ -64,7 +64,7 @@ def kind_of(source: str) -> Kind:
     """What a source holds: Parquet by its first bytes, CSV by its name, lines otherwise."""
     if source == STDIN:
         return "lines"
-    with Path(source).open("rb") as file:
+    with _opened(source) as file:
         if file.read(4) == _PARQUET:
             return "parquet"
     return "csv" if any(s == ".csv" for s in Path(source.lower()).suffixes[-2:]) else "lines"
@@ -74,15 +74,38 @@ def pieces(source: str) -> Iterator[bytes]:
     """The source's bytes, decompressed by what its first bytes say.
 
     Raises:
-        TruncatedError: after all that could be decompressed.
+        TruncatedError: after all that could be decompressed. InputError: standard input is closed or was read before,
+            or a pipe that has a name.
     """
     if source == STDIN:
-        yield from _unpacked(sys.stdin.buffer)
+        yield from _unpacked(_stdin())
         return
-    with Path(source).open("rb") as file:
+    with _opened(source) as file:
         zstd = file.read(len(_ZSTD)) == _ZSTD
         file.seek(0)
         yield from _unzstd_quickly(source, file) if zstd else _unpacked(file)
+
+
+def _opened(source: str) -> BinaryIO:
+    """A file, which is read more than once: for its kind, and for what it holds."""
+    file = Path(source).open("rb")  # noqa: SIM115
+    if not file.seekable():
+        file.close()
+        raise InputError("is a pipe, which can be read once only: give it on standard input, and name -", source=source)
+    return file
+
+
+_taken: list[TextIO] = []
+
+
+def _stdin() -> BinaryIO:
+    # None where whoever started us closed it.
+    if (stream := cast("TextIO | None", sys.stdin)) is None:
+        raise InputError("standard input is closed", source=STDIN)
+    if stream in _taken:
+        raise InputError("standard input can be read once only: name - for one file", source=STDIN)
+    _taken[:] = [stream]
+    return stream.buffer
 
 
 def _unzstd_quickly(source: str, file: BinaryIO) -> Iterator[bytes]:

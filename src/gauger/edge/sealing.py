@@ -88,7 +88,7 @@ def parse_sealed(kind: type[File], data: bytes, source: str) -> File:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec's message names the field, never its value
+    except (ValueError, RecursionError) as error:  # msgspec may quote what is in the clear, and no hexadecimal field
         raise InputError(f"is no key file of this version, or is cut short: {error}", source=source) from None
 
 

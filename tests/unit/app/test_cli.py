@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,45 @@ def test_what_is_no_exception_is_a_fault_and_never_a_finding(verb, capsys) -> No
     for error in (Panic("a user's prompt"), SystemExit(1), SystemExit(0)):
         assert verb(raising(error)) == 70
         assert capsys.readouterr().err.startswith(f"gauger: internal error ({type(error).__name__});")
+
+
+def program(*args: str, redirected: str = "", say: str = "'M\\u00fcller'", **env: str) -> Any:
+    """Run a verb that prints, as a program of its own whose streams the shell has redirected."""
+    code = (
+        "import sys; from gauger.app import cli\n"
+        f"def verb(json: bool = False) -> int:\n    print({say}); return 1\n"
+        "cli.VERBS['try'] = lambda: verb\n"
+        "cli.main()"
+    )
+    words = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", code, "try", *args]
+    return subprocess.run(words, capture_output=True, env={**os.environ, **env}, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_finding_is_not_lost_to_the_terminals_alphabet(encoding: str) -> None:
+    said = program("--json", PYTHONIOENCODING=encoding)
+    assert (said.returncode, said.stdout.decode()) == (1, "Müller\n"), said.stderr
+    said = program(PYTHONIOENCODING=encoding)
+    shown = "M\\xfcller\n" if encoding == "ascii" else "Müller\n"
+    assert (said.returncode, said.stdout.decode(encoding)) == (1, shown), said.stderr
+
+
+def test_closed_streams_are_said_and_no_fault() -> None:
+    said = program(redirected=">&-")
+    assert (said.returncode, said.stderr) == (
+        2,
+        b"gauger: standard output is closed: what is found could not be said\n",
+    )
+    said = program(redirected="2>&-", say="sys.stderr and 1")
+    assert (said.returncode, said.stdout) == (1, b"1\n")
+    reads = "list(__import__('gauger.edge.inputs').edge.inputs.pieces('-'))"
+    said = program(redirected="<&-", say=reads)
+    assert (said.returncode, said.stderr) == (2, b"gauger: -: standard input is closed\n")
+
+
+def test_a_name_that_is_no_utf8_is_no_fault(verb, capsys) -> None:
+    assert verb(lambda: len("\udce9".encode())) == 2
+    assert "is no UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [["nosuch"], ["evaluate", "scan"], ["evaluate", "scan", "a", "b", "--nosuch"]])

@@ -90,6 +90,18 @@ def test_text_and_whole_numbers_are_read_from_columns(tmp_path: Path) -> None:
         assert files.read_contexts(tmp_path / "x.parquet") == (KeyContext(**row, party="7"),)
 
 
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    names = ["tenant", "party", "epoch", "model", "tokenizer", "scheme"]
+    for more, twice in ((["party"], True), (["note", "note"], False)):
+        rows = [[*names, *more], ["t", "7", "e", "m", "w", "s", *("8" for _ in more)]]
+        (tmp_path / "x.csv").write_text("\ufeff\n" + "".join(",".join(row) + "\n" for row in rows))
+        if twice:
+            with pytest.raises(InputError, match=r"x\.csv:1: two columns are called `party`"):
+                files.read_contexts(tmp_path / "x.csv")
+        else:
+            assert [c.party for c in files.read_contexts(tmp_path / "x.csv")] == ["7"]
+
+
 def test_a_float_is_told_by_its_line(tmp_path: Path) -> None:
     row = dict.fromkeys(("tenant", "epoch", "model", "tokenizer", "scheme"), "x")
     (tmp_path / "x.jsonl").write_text("".join(json.dumps({**row, "party": p}) + "\n" for p in (7, 8.0)))

@@ -7,12 +7,13 @@ GAUGER_DEBUG=1 the traceback follows. 130 and 141 are the shell's codes for an i
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -90,6 +91,7 @@ CODES: dict[type[Exception], int] = {
     ConfigError: 2,
     UnsupportedError: 2,
     TyperException: 2,  # a wrong option or argument
+    UnicodeEncodeError: 2,  # a name that is no UTF-8, where only UTF-8 can be written
     ExchangeError: 3,
     OSError: 3,
     VerifyError: 4,
@@ -99,7 +101,19 @@ FAULT, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
 
 def main() -> None:
     """The ``gauger`` program."""
+    if sys.stderr is None:  # else what is said there would be printed on stdout
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        print("gauger: standard output is closed: what is found could not be said", file=sys.stderr)
+        sys.exit(2)
+    _speak(sys.stdout, as_json="--json" in sys.argv[1:])
     sys.exit(run(sys.argv[1:]))
+
+
+def _speak(stream: TextIO, *, as_json: bool) -> None:
+    """JSON is UTF-8 wherever it goes; of a table, what the terminal cannot show is spelt out. A finding is not lost."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8" if as_json else None, errors="strict" if as_json else "backslashreplace")
 
 
 def run(args: Sequence[str]) -> int:
@@ -165,6 +179,8 @@ def _failed(error: BaseException) -> int:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         if isinstance(error, OSError) and error.filename:
             text = f"{error.filename}: {error.strerror}"
+        if isinstance(error, UnicodeEncodeError):
+            text = "a name or a text that was given is no UTF-8, and cannot be written: give it another"
     else:
         # The message of a fault may hold text from a log; its type does not.
         text = f"internal error ({type(error).__name__}); set GAUGER_DEBUG=1 to see where"

@@ -12,6 +12,7 @@ import typer
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.contexts import Contexts, Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.text import visible
 from gauger.edge.commitments import COMMITMENT, PROOFS, write_commitment
 from gauger.errors import ConfigError
 from gauger.model import canonical_json, digest, to_plain
@@ -61,7 +62,8 @@ def commit(
         print(canonical_json({**made, "keys": [key.id for key in keys]}).decode())
     else:
         print(f"{len(keys):,} keys among {commitment.size:,} entries, root {commitment.root}")
-        print(f"Publish {out / COMMITMENT} (digest {digest(commitment)}) before they serve. Keep {out / PROOFS}.")
+        public, private = (visible(str(out / name)) for name in (COMMITMENT, PROOFS))
+        print(f"Publish {public} (digest {digest(commitment)}) before they serve. Keep {private}.")
     return 0
 
 

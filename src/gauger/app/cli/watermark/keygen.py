@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.names import utf8
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd, read_passphrase
+from gauger.app.text import visible
 from gauger.edge import keyring
 from gauger.edge.small_files import check_new
 from gauger.model import canonical_json
@@ -30,6 +32,7 @@ def keygen(
     keyring.write_key_file(
         file, master, read_passphrase(passphrase_env, passphrase_fd, twice=True), overwrite=overwrite
     )
-    made = {"schema": "gauger/keygen/1", "id": keyring.master_id(master), "file": str(file)}
-    print(canonical_json(made).decode() if as_json else f"Master key {made['id']} sealed in {file}. Keep a copy apart.")
+    made = {"schema": "gauger/keygen/1", "id": keyring.master_id(master), "file": utf8(file)}
+    said = f"Master key {made['id']} sealed in {visible(str(file))}. Keep a copy apart."
+    print(canonical_json(made).decode() if as_json else said)
     return 0

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.names import utf8
 from gauger.app.cli.output import say
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.contexts import Epoch, Model, Party, SchemeName, Tenant, Tokenizer, chosen
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.text import visible
 from gauger.edge.marking.local_model import LocalModel, Sampling
 from gauger.edge.marking.prompts import Prompt, read_prompts
 from gauger.edge.small_files import check_new, write_new
@@ -67,7 +69,7 @@ def mark(
     write_new(out, b"".join(lines), overwrite=overwrite)
     made = {
         "schema": "gauger/mark/1",
-        "file": str(out),
+        "file": utf8(out),
         "texts": len(lines),
         "tokens": tokens,
         "keys": sorted({key.id for key in keys}),
@@ -76,7 +78,8 @@ def mark(
     if as_json:
         print(canonical_json(made).decode())
     else:
-        print(f"{tokens:,} tokens of {len(lines):,} answers under {len(made['keys'])} keys in {out}")  # type: ignore[arg-type]
+        names = {key.id for key in keys}
+        print(f"{tokens:,} tokens of {len(lines):,} answers under {len(names)} keys in {visible(str(out))}")
     return 0
 
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from gauger.app.cli.names import utf8
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
+from gauger.app.text import visible
 from gauger.edge.commitments import COMMITMENT, PROOFS, find_proof, read_commitment, write_revealed
 from gauger.edge.small_files import check_new
 from gauger.model import canonical_json
@@ -34,6 +36,6 @@ def reveal(
     master = read_master(key_file, master_env, passphrase_env, passphrase_fd)
     key = verify_key(commitment, derive(master, row.context), row.proof)
     write_revealed(out, key, row.proof, overwrite=overwrite)
-    made = {"schema": "gauger/reveal/1", "id": key.id, "file": str(out)}
-    print(canonical_json(made).decode() if as_json else f"{key.id} is in {out}, with its secret.")
+    made = {"schema": "gauger/reveal/1", "id": key.id, "file": utf8(out)}
+    print(canonical_json(made).decode() if as_json else f"{key.id} is in {visible(str(out))}, with its secret.")
     return 0

@@ -14,6 +14,7 @@ from gauger import __version__
 from gauger.app.asking import Trial, closed_trial, follow, opened_trial
 from gauger.app.cli import evidence_table
 from gauger.app.cli.asking_options import AsJson
+from gauger.app.cli.names import utf8
 from gauger.app.cli.output import Output, say
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.replay import command_line
@@ -141,7 +142,7 @@ def show(trial: Trial, keys: Sequence[Key], held: int, command: str, *, as_json:
     """Print the verdict. Returns the exit code."""
     verdict = trial.test.verdict()
     if as_json:
-        print(canonical_json(_document(trial, verdict, keys, held, command)).decode())
+        print(canonical_json(_document(trial, verdict, keys, held, utf8(command))).decode())
         return int(verdict.crossed)
     console = Output()
     console.print(_table(trial, verdict, held))

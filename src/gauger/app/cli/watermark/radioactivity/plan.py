@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gauger.app.cli.asking_options import AsJson
+from gauger.app.cli.names import utf8
 from gauger.app.cli.output import say
 from gauger.app.cli.passphrase import PassphraseEnv, PassphraseFd
 from gauger.app.cli.watermark.contexts import (
@@ -27,6 +28,7 @@ from gauger.app.cli.watermark.contexts import (
 from gauger.app.cli.watermark.master import KeyFile, MasterEnv, read_master
 from gauger.app.cli.watermark.radioactivity.options import Prompts, Reference, ServedOutputs, Unmarked, Weights
 from gauger.app.planning import Wish, closed_questions, committed_root, open_questions
+from gauger.app.text import visible
 from gauger.edge.plans import write_plan
 from gauger.errors import ConfigError
 from gauger.model import canonical_json, to_plain
@@ -150,10 +152,10 @@ def _looks(text: str, budget: int | None) -> tuple[int, ...]:
 
 def _show(fixed: Plan, out: Path, quoting: int, *, as_json: bool) -> None:
     if as_json:
-        made = {"schema": "gauger/radioactivity-planned/1", "digest": fixed.digest, "file": str(out)}
+        made = {"schema": "gauger/radioactivity-planned/1", "digest": fixed.digest, "file": utf8(out)}
         print(canonical_json({**made, "quoting_prompts": quoting, "plan": to_plain(fixed)}).decode())
         return
-    print(f"{fixed.digest} is the digest of the plan in {out}.")
+    print(f"{fixed.digest} is the digest of the plan in {visible(str(out))}.")
     print("Log it where somebody else dates it, before the suspect is asked; after that it proves nothing.")
     times = ", ".join(f"{n:,}" for n in fixed.looks)
     print(f"Keys: {len(fixed.keys):,}; looks after {times} answers; alpha {fixed.alpha:g}")
