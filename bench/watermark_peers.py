@@ -31,12 +31,14 @@ from gauger.watermark.foreign import Reader, read
 from gauger.watermark.foreign.kgw import HfKgw, MarkllmKgw
 from gauger.watermark.foreign.synthid import HfSynthId
 from gauger.watermark.foreign.vllm_gumbel import VllmGumbel
+from gauger.watermark.keys import KeyContext, derive
 from gauger.watermark.sampling import Response, candidates, sample
 from gauger.watermark.schemes import Scheme
 
 Texts = list[list[int]]
 Row = dict[str, Any]
 PValue = Callable[[Any], float]
+NAMES = ("gumbel", "tournament", "greenlist:h=4:delta=2")
 KEY, SMALL = 15485863, 2003  # the vocabulary of false alarms; they do not hang on it, and peers' time does
 LAYERS = tuple(np.random.default_rng(9).choice(10_000, 30, replace=False).tolist())
 KGW = {"greenlist_ratio": 0.25, "hashing_key": KEY, "seeding_scheme": "lefthash", "context_width": 1}
@@ -251,7 +253,11 @@ def layers_of(key: int) -> tuple[int, ...]:
 
 
 def marking(scale: float, peers: Peers) -> list[Row]:
-    """Milliseconds a step of one row at 128,000 tokens. Peers get logits after top-p, as from ``generate``."""
+    """Milliseconds a step of one row at 128,000 tokens.
+
+    Whole processors, ours for transformers among them, get all logits after top-p, as from ``generate``. The core's own
+    rows begin where the candidates are found, and end with a token: no vocabulary is looked at, and none written.
+    """
     rng = np.random.default_rng(1)
     logits = 2.5 * rng.normal(size=VOCABULARY)
     logits[rng.choice(VOCABULARY, 400, replace=False)] += 9
@@ -294,7 +300,23 @@ def processors(peers: Peers, ids: Any, p: Any) -> list[tuple[tuple[str, str], Ca
     if peers.markllm:
         config = SimpleNamespace(**MARKLLM, vocab_size=VOCABULARY, device="cpu")
         built["markllm", "kgw"] = peers.markllm.KGWLogitsProcessor(config, peers.markllm.KGWUtils(config))
+    built |= {("gauger", f"{name} in transformers"): growing(peers, name) for name in NAMES}
     return [(n, lambda c, f=f: f(peers.torch.tensor(c), scores.clone())) for n, f in built.items()]
+
+
+def growing(peers: Peers, scheme: str) -> Callable[[Any, Any], object]:
+    """Our processor for transformers, which wants a text that grows: each context's last token is the next of it."""
+    context = KeyContext(tenant="bench", party="row", epoch="e", model="m", tokenizer="t", scheme=scheme)
+    made = installed("gauger.edge.marking.huggingface").MarkingProcessor([derive(bytes(32), context)])
+    rows = [peers.torch.tensor([[1]])]
+
+    def step(context: Any, scores: Any) -> object:
+        rows[0] = peers.torch.cat([rows[0], context[:, -1:]], 1)
+        return made(rows[0], scores)
+
+    for _ in range(6):  # the prompt, and h tokens that are drawn plainly
+        step(rows[0][:, :1] + rows[0].shape[1], peers.torch.zeros(1, VOCABULARY))
+    return step
 
 
 PARTS: dict[str, Callable[[float, Peers], Any]] = {

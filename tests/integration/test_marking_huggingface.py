@@ -195,6 +195,22 @@ def test_a_place_asked_for_twice_is_marked_twice_and_a_used_window_never() -> No
     assert torch.equal(processor(again, scores), scores)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_candidates_are_the_same_on_any_device(dtype: str) -> None:
+    """Both ways of finding them, in every type of number that a model has."""
+    rows = pytest.importorskip("gauger.edge.marking.torch_rows")
+    logits = torch.randn(3, VOCABULARY, generator=torch.Generator().manual_seed(6)).to(getattr(torch, dtype))
+    for row, n in enumerate((90, 1, 40)):
+        logits[row, :n] = -torch.inf
+    near, far = rows.left_on_cpu(logits), rows.left_on_device(logits)
+    assert [part.tolist() for part in near] == [part.tolist() for part in far]
+    ids, p = rows.candidates(logits)
+    assert ids.shape == (3, VOCABULARY - 1)
+    for row, n in enumerate((90, 1, 40)):
+        assert ids[row][p[row] > 0].tolist() == list(range(n, VOCABULARY))
+        assert p[row][p[row] > 0] == pytest.approx(torch.softmax(logits[row, n:].double(), -1).numpy())
+
+
 def test_dropped_tokens_stay_dropped() -> None:
     scores = torch.full((1, VOCABULARY), -torch.inf)
     scores[0, [3, 9, 27]] = torch.tensor([0.5, 0.1, 0.2])

@@ -133,7 +133,9 @@ class MarkingProcessor(LogitsProcessor):  # type: ignore[misc]
         rows = due(self._turns, before)
         if not len(rows):
             return scores
-        some = scores.index_select(0, torch.from_numpy(rows).to(scores.device))
+        some = scores
+        if len(rows) < len(scores):
+            some = scores.index_select(0, torch.from_numpy(rows).to(scores.device))
         ids, p = candidates(some)
         bent, after = bend(self._scheme, [self._turns[row] for row in rows], before[rows], ids, p)
         return put(scores, rows[bent], ids[bent], after[bent])
