@@ -122,7 +122,7 @@ def why(tally: Tally, h: int) -> str:
     lost = {
         f"stand within {h} tokens of their text's beginning": tally.short,
         "were left out by the mask": tally.left_out,
-        "follow a window that stands in the prompt": tally.in_prompt,
+        "follow what stands in the prompt, or lie next to it": tally.in_prompt,
         "repeat a window and token": tally.repeated,
     }
     reasons = [f"{count:,} {reason}" for reason, count in lost.items() if count]

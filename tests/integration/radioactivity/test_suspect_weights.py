@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gauger.edge.marking.local_model import LocalModel
 from gauger.edge.suspects.huggingface import LocalSuspect, read
 from gauger.edge.suspects.prompts import Message, Prompt
 from gauger.edge.suspects.tokenizer import Tokenizer
-from gauger.errors import InputError
+from gauger.errors import ConfigError, InputError
 from gauger.watermark.keys import Key, KeyContext, derive
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.sampling import Response, sample
@@ -250,3 +251,14 @@ def test_one_tokenizer_has_one_name(models, tmp_path) -> None:
         Tokenizer(models["ours"] / "config.json")
     with pytest.raises(InputError, match="cannot be read"):
         Tokenizer(tmp_path / "none")
+
+
+@pytest.mark.parametrize("template", ["{% if %}", "{{ raise_exception('sorry') }}", "{{ 1 / 0 }}"])
+def test_a_template_that_fails_is_an_error_of_one_line(models: dict[str, Path], tmp_path: Path, template: str) -> None:
+    place = tmp_path / "broken"
+    shutil.copytree(models["fresh"], place)
+    fields = json.loads((place / "tokenizer_config.json").read_text())
+    (place / "tokenizer_config.json").write_text(json.dumps(fields | {"chat_template": template}))
+    prompt = Prompt(id="1", messages=(Message(role="user", content="w1"),))
+    with pytest.raises(ConfigError, match=r"suspect's model, tokenizer or chat template fails: .+"):
+        LocalSuspect(str(place)).ask(prompt)

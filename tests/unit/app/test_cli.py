@@ -185,3 +185,8 @@ def test_a_closed_pipe_is_quiet(scan: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (ran.returncode, ran.stderr) == (141, b"")
+
+
+def test_the_program_is_a_module_too() -> None:
+    ran = subprocess.run([sys.executable, "-m", "gauger", "--version"], capture_output=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout) == (0, f"gauger {gauger.__version__}\n".encode())

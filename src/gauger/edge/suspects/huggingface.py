@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gauger.edge.foreign_code import refused_as
 from gauger.edge.marking.local_model import LocalModel, Sampling
 from gauger.edge.suspects import LEAST_LOG_P, Answer, Ids, Predicted, Text
 from gauger.edge.suspects.prompts import Prompt
@@ -70,7 +71,8 @@ class LocalSuspect(LocalModel):
         if self._as_ids:
             return Ids(said)
         cut = len(said) == how.max_tokens  # the token that ends an answer is not among them
-        return Text(self._tokenizer.decode(said, skip_special_tokens=True), "length" if cut else "")
+        with refused_as(_no_suspect):
+            return Text(self._tokenizer.decode(said, skip_special_tokens=True), "length" if cut else "")
 
     def probabilities(self, tokens: Sequence[int], places: IntArray) -> list[FloatArray]:
         """What it gives each token of the vocabulary at places of a text, in blocks float64[at most 64, vocabulary].
@@ -81,7 +83,7 @@ class LocalSuspect(LocalModel):
         torch, at = self._torch, self._torch.from_numpy(places - 1)
         rows = torch.tensor([list(tokens[: int(places.max())])])
         some = "logits_to_keep" in inspect.signature(self._model.forward).parameters
-        with torch.inference_mode():
+        with torch.inference_mode(), refused_as(_no_suspect):
             logits = self._model(input_ids=rows, **({"logits_to_keep": at} if some else {})).logits[0]
         logits = logits if some else logits[at]
         return [torch.softmax(part.double(), -1).numpy() for part in logits.split(_PLACES)]
@@ -112,16 +114,18 @@ class LocalSuspect(LocalModel):
     def _pieces(self, text: str) -> tuple[list[int], list[int]]:
         """A text's tokens, and where each begins; at 0 if the tokenizer does not tell."""
         told = self._tokenizer.is_fast
-        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=told)
+        with refused_as(_no_suspect):
+            found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=told)
         begins = [begin for begin, _ in found["offset_mapping"]] if told else [0] * len(found["input_ids"])
         return list(found["input_ids"]), begins
 
     def _asked(self, prompt: Prompt, plain: bool) -> list[int]:
-        if plain or not self._tokenizer.chat_template:
-            ids = self._tokenizer("\n\n".join(m.content for m in prompt.messages))["input_ids"]
-        else:
-            said = [{"role": m.role, "content": m.content} for m in prompt.messages]
-            ids = self._tokenizer.apply_chat_template(said, add_generation_prompt=True)["input_ids"]
+        said = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        with refused_as(_no_suspect):
+            if plain or not self._tokenizer.chat_template:
+                ids = self._tokenizer("\n\n".join(m["content"] for m in said))["input_ids"]
+            else:
+                ids = self._tokenizer.apply_chat_template(said, add_generation_prompt=True)["input_ids"]
         if not ids:
             raise InputError(f"the prompt {prompt.id!r} has no token")
         return list(ids)
@@ -145,6 +149,10 @@ def read(
         ids.append(best.astype(np.uint32))
         weights.append(np.clip(np.take_along_axis(found, best, 1), -1, 1))
     return Predicted.of(np.concatenate(ids), np.concatenate(weights))
+
+
+def _no_suspect(reason: str) -> ConfigError:
+    return ConfigError(f"the suspect's model, tokenizer or chat template fails: {reason}")
 
 
 def _differences(p: FloatArray, other: FloatArray) -> FloatArray:
