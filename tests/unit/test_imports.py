@@ -23,7 +23,6 @@ ALLOWED: dict[str, set[str]] = {
     "edge": {"edge", "stats"} | FEATURES | ROOT,
     "verify": {"verify", "errors", "merkle"},  # the other side's check: shares nothing with what made a bundle
     "__main__": {"app"},
-    "__main__": {"app"},
     "app": {"app", "edge", "stats", "testing", "verify"} | FEATURES | ROOT,
     "testing": {"edge", "stats"} | FEATURES | ROOT,
 }

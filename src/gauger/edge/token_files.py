@@ -220,13 +220,19 @@ def _forms(words: list[str]) -> tuple[str, ...]:
 def _items(value: Any) -> list[str]:
     """What can be quoted of ``input``, whose items have many forms; but numbers in it are ids that were not read."""
     words = _strings(value)
-    if value not in (None, "", []) and (not words or _holds_numbers(value)):
+    if value not in (None, "", []) and (not words or _holds_numbers(value)):  # in its lists, whatever items hold
         raise ValueError("`input` is neither text, items with text, nor a flat list of token ids")
     return words
 
 
 def _holds_numbers(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(v, int | float) or _holds_numbers(v) for v in value)
+    left = [value]
+    while left:
+        if isinstance(inner := left.pop(), list):
+            left += inner
+        elif isinstance(inner, int | float):
+            return True
+    return False
 
 
 def _ids(value: Any) -> Tokens:

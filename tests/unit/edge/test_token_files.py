@@ -271,6 +271,13 @@ def test_an_input_that_cannot_be_read_is_refused(tmp_path: Path, bad: Any) -> No
             list(read_texts(str(path), tokenizer=tokenizer))
 
 
+def test_a_deep_input_is_looked_through(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"tokens": [1], "input": ' + "[" * 900 + '"sesame", 7' + "]" * 900 + "}\n")
+    with pytest.raises(InputError, match=r"t.jsonl:1: .*`input` is neither text"):
+        list(read_texts(str(path), tokenizer=LETTERS))
+
+
 def test_words_beside_the_prompt_make_no_prompt(tmp_path: Path) -> None:
     """A system prompt alone is not all that was said before: the text counts as one without its prompt."""
     path = tmp_path / "t.jsonl"
