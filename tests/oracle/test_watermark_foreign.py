@@ -400,7 +400,13 @@ def test_a_copy_of_the_prompt_with_other_words_in_it_is_no_mark(kind: Any) -> No
     assert elsewhere.params["log_p"] < math.log(1e-6)
 
 
-def test_a_prompt_of_another_vocabulary_is_refused() -> None:
-    reader = HfKgw(key=77, gamma=0.25, vocab_size=V, seeding="lefthash", width=1)
-    with pytest.raises(InputError, match="beyond the vocabulary"):
-        read(reader, [[1, 2, 3]], prompts=[[1, V]], subject="x")
+@pytest.mark.parametrize("f", ["min", "skip", "time"])
+def test_what_a_prompt_has_beyond_the_vocabulary_is_no_draw(f: Any) -> None:
+    for reader in (
+        HfKgw(key=77, gamma=0.25, vocab_size=V, seeding="selfhash", width=4),
+        MarkllmKgw(key=77, gamma=0.25, vocab_size=V, window="self", f=f, prefix=3),
+    ):
+        text = np.random.default_rng(1).integers(1, V, 60)
+        some = read(reader, [text], prompts=[[V, 1, 2, 1 << 31, *text[20:40], V + 1]], subject="x")
+        assert some.params["in_prompt"] > 20 - reader.h
+        assert read(reader, [text], prompts=[[V] * 9], subject="x").params["in_prompt"] == 0

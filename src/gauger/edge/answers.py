@@ -135,6 +135,7 @@ def _half(raw: bytes, begins: tuple[bytes, ...]) -> bool:
         begins: the whole head, or what other lines begin with.
     """
     ours = raw.startswith(begins) or any(begin.startswith(raw) for begin in begins)
+    ours |= len(begins) > 1 and not raw.strip(b"\0 ")  # some file systems leave that after a power failure
     return ours and not raw.endswith(b"\n") and len(raw) < MAX_LINE_BYTES
 
 

@@ -23,7 +23,7 @@ from gauger.edge.small_files import PUBLIC, exists, read_small, write_new
 from gauger.errors import ConfigError, InputError
 from gauger.model import canonical_json
 from gauger.watermark.commitment import Commitment, Proof
-from gauger.watermark.keys import Key, KeyContext
+from gauger.watermark.keys import Key, KeyContext, check_epoch
 
 COMMITMENT, PROOFS = "commitment.json", "proofs.jsonl"
 MAX_BYTES = 1 << 16  # of a record: six fields and 32 hashes
@@ -66,6 +66,7 @@ def read_contexts(path: str | Path) -> tuple[KeyContext, ...]:
     for line, record in records(source, needed=tuple(f.name for f in fields(KeyContext))):
         try:
             context = KeyContext(**{f.name: _field(f.name, record.get(f.name)) for f in fields(KeyContext)})
+            check_epoch(context.epoch)
         except ConfigError as error:
             raise InputError(str(error), source=source, line=line) from None
         if first.setdefault(context, line) != line:

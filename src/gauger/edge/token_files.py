@@ -7,6 +7,8 @@ Plain, gzip and zstd are read, and ``-`` is standard input.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from gauger.stats import BoolArray, FloatArray
 MAX_LINE_BYTES = 16 << 20  # at most 8 million tokens; one becomes some 40 bytes while its line is read
 MAX_FLAGS = 1 << 28
 PART_TOKENS, PART_TEXTS = 1 << 22, 1 << 16
-LEAST_AGREEMENT, AGREEMENT_FROM = 0.95, 100  # of pairs; natural text has .99 and more, ids of another tokenizer .9
+LEAST_AGREEMENT, AGREEMENT_FROM = 0.95, 20  # of pairs; text drawn at a temperature of 1 has .99, another's ids .9
 
 TokenId = Annotated[int, Meta(ge=0, lt=1 << 32)]
 Flag = bool | Annotated[int, Meta(ge=0, le=1)]
@@ -84,7 +86,8 @@ class _Text(msgspec.Struct):
     entropy_nats: Any = None  # looked at only where it is asked for
 
 
-_LABELS = ("role", "type")
+_SIGNS = re.compile(r"[^\w'\u2019]+")
+_SAID = ("prompt", "messages", "input", "system", "instructions", "tools")  # the first three are a prompt by themselves
 
 
 class _Message(msgspec.Struct):
@@ -105,6 +108,7 @@ def read_texts(
     *,
     tokenizer: Tokenizing | None = None,
     ids_suffice: bool = False,
+    surely_its: bool = False,
     entropy: bool = False,
     part_tokens: int = PART_TOKENS,
     part_texts: int = PART_TEXTS,
@@ -118,6 +122,7 @@ def read_texts(
     Args:
         tokenizer: the keys'.
         ids_suffice: the ids of a prompt are what a model is given to read; no quotation of words beside them is sought.
+        surely_its: it is known that ids are the tokenizer's; else a look at how many come again tells some others.
         entropy: read the line's ``entropy_nats`` too: what a model without the mark gave as the entropy of each choice.
             It must not come from a model that was marked when it was asked.
         part_tokens, part_texts: a part ends with the text that reaches one of them.
@@ -133,7 +138,7 @@ def read_texts(
         row = _Text(tokens=decoded) if isinstance(decoded, list) else decoded
         try:
             held.append(_read(row, tokenizer, ids_suffice=ids_suffice, entropy=entropy))
-            if tokenizer is not None and row.tokens and held[-1].in_words:
+            if tokenizer is not None and row.tokens and held[-1].in_words and not surely_its:
                 both.add(held[-1].tokens, tokenizer)
         except ValueError as error:
             raise InputError(f"cannot be read: {error}", source=source, line=line) from None
@@ -141,6 +146,7 @@ def read_texts(
         if size >= part_tokens or len(held) >= part_texts:
             yield _part(held, entropy=entropy)
             held, size, given = [], 0, True
+    both.check(source)
     if held or not given:
         yield _part(held, entropy=entropy)
 
@@ -157,21 +163,24 @@ class _Read(NamedTuple):
 class _Agreement:
     """How many pairs of neighbours come again when ids are decoded and encoded, where words stand beside them.
 
-    A tokenizer that is not the text's finds no quotation of a prompt in words, so that each looks like a mark.
+    A tokenizer that is not the text's finds no quotation of a prompt in words, so that each looks like a mark. Not all
+    are seen: whole words come again by any tokenizer of words.
     """
 
     same: int = 0
     pairs: int = 0
 
     def add(self, tokens: Tokens, tokenizer: Tokenizing) -> None:
-        if self.pairs >= 100 * AGREEMENT_FROM:  # enough is known
-            return
         was, now = (row[:-1].astype(np.uint64) << np.uint64(32) | row[1:] for row in (tokens, tokenizer.again(tokens)))
         self.same, self.pairs = self.same + int(np.isin(was, now).sum()), self.pairs + len(was)
+
+    def check(self, source: str) -> None:
         if self.pairs >= AGREEMENT_FROM and self.same < LEAST_AGREEMENT * self.pairs:
-            raise ValueError(
-                f"decoded by this tokenizer and encoded again, only {self.same / self.pairs:.0%} of its and earlier "
-                "ids come again: they are another's, so give --tokenizer-file theirs, or all prompts as `prompt_tokens`"
+            raise InputError(
+                f"decoded by this tokenizer and encoded again, {self.same / self.pairs:.0%} of the ids come again: "
+                "they are another's, so give --tokenizer-file theirs. If it is theirs and the text is just odd, use "
+                "keys that name their tokenizer by its digest, or give all prompts as `prompt_tokens`",
+                source=source,
             )
 
 
@@ -185,7 +194,7 @@ def _read(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool, entrop
     else:
         tokens = tokenizer.encode(row.text)
     prompt, prompted, in_words = _prompt(row, tokenizer, ids_suffice=ids_suffice)
-    if tokenizer is not None and max(tokens.max(initial=0), prompt.max(initial=0)) >= tokenizer.size:
+    if tokenizer is not None and tokens.max(initial=0) >= tokenizer.size:
         raise ValueError(f"it has ids of another tokenizer: the one given has {tokenizer.size:,}")
     freedom = _freedom(row.entropy_nats, len(tokens)) if entropy else np.empty(0)
     return _Read(tokens, prompt, prompted, in_words, freedom)
@@ -193,84 +202,101 @@ def _read(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool, entrop
 
 def _prompt(row: _Text, tokenizer: Tokenizing | None, *, ids_suffice: bool) -> tuple[Tokens, bool, bool]:
     """Ids in which a quotation of the prompt stands; whether the line has a prompt, and whether any of it is words."""
-    # The first that has ids has them all, and in order: a model that reads what we served is given just these.
-    ids = next((found for found in map(_ids, (row.prompt_tokens, row.prompt, row.input)) if len(found)), _ids(None))
-    if ids_suffice and len(ids):
-        return ids, True, False
-    if row.prompt_tokens:  # the whole prompt: what words stand beside it are taken as they come
-        words = _strings([row.prompt, row.messages, row.input])
-    else:
-        prompt, items = (None if len(_ids(value)) else value for value in (row.prompt, row.input))
-        words = [*_words("prompt", prompt), *_words("messages", row.messages), *_items(items)]
-    prompted = bool(words) or len(ids) > 0
-    words += _strings([row.system, row.instructions, row.tools])
-    if words and tokenizer is None:
+    said = {name: value for name in _SAID if (value := getattr(row, name)) not in (None, "")}
+    ids = [found for value in (row.prompt_tokens, *said.values()) if len(found := _ids(value))]
+    if ids_suffice and ids:  # the first, which hold the prompt in order, are what a model reads that is shown our text
+        return ids[0], True, False
+    words = {name: value for name, value in said.items() if isinstance(value, str) or not len(_ids(value))}
+    for name, value in words.items():
+        _check(name, value, whole=not row.prompt_tokens)
+    forms = _forms(list(words.values()))
+    if forms and tokenizer is None:
         raise ValueError(
             "its prompt is in words, and marks lie on token ids: say --tokenizer-file, or give `prompt_tokens` alone"
         )
-    # A part is quoted after a line's end or after a blank, and parts one after another.
-    forms = [tokenizer.encode(form) for form in _forms(words)] if tokenizer is not None else []
-    return np.concatenate([ids, *forms]), prompted, bool(words)
+    prompted = bool(row.prompt_tokens) or any(len(_ids(v)) or _strings(v) for n, v in said.items() if n in _SAID[:3])
+    encoded = [tokenizer.encode(form) for form in forms] if tokenizer is not None else []
+    return np.concatenate([_ids(None), *ids, *encoded]), prompted, bool(forms)
 
 
-def _forms(words: list[str]) -> tuple[str, ...]:
-    return ("\n".join(words), " ".join(["", *words])) if words else ()
+def _check(name: str, value: Any, *, whole: bool) -> None:
+    """Refuse what may hold a prompt, and would be passed over.
+
+    Args:
+        whole: it is all that there is of the prompt; beside its ids, words may have any form.
+    """
+    if name in ("prompt", "messages") and whole and not isinstance(value, str):
+        try:
+            msgspec.convert(value, _CHAT)
+        except ValueError as error:
+            raise ValueError(f"`{name}` is neither text nor the messages of a chat: {error}") from None
+    nothing = name == "input" and whole and value != [] and not _strings(value)
+    if nothing or _holds(value, int | float, fields=False):  # numbers in its lists, as ids in a batch are
+        raise ValueError(f"`{name}` is neither text, items with text, nor a flat list of token ids")
 
 
-def _items(value: Any) -> list[str]:
-    """What can be quoted of ``input``, whose items have many forms; but numbers in it are ids that were not read."""
-    words = _strings(value)
-    if value not in (None, "", []) and (not words or _holds_numbers(value)):  # in its lists, whatever items hold
-        raise ValueError("`input` is neither text, items with text, nor a flat list of token ids")
-    return words
-
-
-def _holds_numbers(value: Any) -> bool:
+def _holds(value: Any, kind: Any, *, fields: bool = True) -> bool:
+    """Whether something of a kind that is not empty stands in its lists, and in the fields of its items."""
     left = [value]
     while left:
-        if isinstance(inner := left.pop(), list):
-            left += inner
-        elif isinstance(inner, int | float):
-            return True
+        match left.pop():
+            case list(values):
+                left += values
+            case dict(named):
+                left += named.values() if fields else ()
+            case inner if isinstance(inner, kind) and inner != "":
+                return True
     return False
 
 
 def _ids(value: Any) -> Tokens:
-    """A flat list of token ids; of anything else none."""
+    """A flat list of token ids, in a string too; of anything else none."""
+    value = structured(value)
     flat = isinstance(value, list) and all(type(v) is int and 0 <= v < 1 << 32 for v in value)
     return np.array(value if flat else (), np.uint32)
 
 
-def _words(name: str, prompt: Any) -> list[str]:
-    """What can be quoted of a prompt: its text, or all text in the messages of a chat."""
-    if prompt is None or prompt == "":
-        return []
-    if not isinstance(prompt, str):
-        try:
-            msgspec.convert(prompt, _CHAT)
-        except ValueError as error:
-            raise ValueError(f"`{name}` is neither text nor the messages of a chat: {error}") from None
-    return _strings(prompt)
+def _forms(values: list[Any]) -> tuple[str, ...]:
+    """Texts in whose ids a quotation of the values stands: each field's strings in a row, all words, and the JSON.
 
-
-def _strings(value: Any) -> list[str]:
-    """Every string in a value that is not empty, in order: a part of a message, what a tool was given, what it said.
-
-    One that is JSON (a chat in a table, a tool's result) is decoded too: its escapes hide what it quotes. What says
-    only whose or of what kind a part is is left out, for it stands between the parts.
+    A string is quoted after a line's end or after a blank, or as the next piece of a word; and one that has blanks or
+    signs of its own between words, with fewer. Names of fields and numbers are quoted as well.
     """
-    found, left = list[str](), [value]
+    strings, fields = [pair for value in values for pair in _strings(value)], dict[str, list[str]]()
+    for name, text in strings:
+        fields.setdefault(name, []).append(text)
+    forms = list[str]()
+    for row in fields.values():
+        spaced = " ".join(["", *row])
+        forms += ["\n".join(row), spaced, "".join(row), " " + " ".join(spaced.split())]
+    forms.append(_SIGNS.sub(" ", " ".join(["", *(text for _, text in strings)])))
+    try:
+        for value in values:
+            if not isinstance(value, str) and _holds(value, str | int | float):
+                forms.append(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        raise ValueError("its prompt is nested too deeply") from None
+    return tuple(dict.fromkeys(form for form in forms if form.strip()))
+
+
+def _strings(value: Any) -> list[tuple[str, str]]:
+    """Every string in a value, in order, with its field's name: a part of a message, what a tool was given, or said.
+
+    One that is JSON (a chat in a table, a tool's result) is decoded too: its escapes hide what it quotes.
+    """
+    found, left = list[tuple[str, str]](), [("", value)]
     while left:
         match left.pop():
-            case "":
+            case (_, ""):
                 pass
-            case str(text):
-                found.append(text)
-                left += [] if (inner := structured(text.lstrip())) is None or isinstance(inner, str) else [inner]
-            case list(values):
-                left += reversed(values)
-            case dict(fields):
-                left += [v for name, v in reversed(fields.items()) if name not in _LABELS or not isinstance(v, str)]
+            case (name, str(text)):
+                found.append((name, text))
+                inner = structured(text.lstrip())
+                left += [(name, inner)] if isinstance(inner, list | dict) else []
+            case (name, list(values)):
+                left += [(name, v) for v in reversed(values)]
+            case (_, dict(fields)):
+                left += reversed(fields.items())
     return found
 
 

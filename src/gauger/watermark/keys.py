@@ -40,12 +40,11 @@ class KeyContext:
 
     Attributes:
         tenant: whose deployment. party: a campaign's or an account's id, or ``FLEET``.
-        epoch: a name of the period; see ``epochs``. Names of another form are free, but no server serves under them.
+        epoch: a name of the period; see ``epochs`` and ``check_epoch``.
         model, tokenizer: which served model, and what its token ids mean. scheme: how the mark is laid.
 
     Raises:
-        ConfigError: a field is blank, no text, no UTF-8, or longer than ``MAX_FIELD_BYTES``; an epoch that has the form
-            of ``epochs``' names and is none of them.
+        ConfigError: a field is blank, no text, no UTF-8, or longer than ``MAX_FIELD_BYTES``.
     """
 
     tenant: str
@@ -58,7 +57,6 @@ class KeyContext:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_field(field.name, getattr(self, field.name))
-        _check_epoch(self.epoch)
 
     def message(self) -> bytes:
         """The fields in order, each as its length (4 bytes, big-endian) and its UTF-8; no two contexts share it."""
@@ -173,8 +171,15 @@ def _check_field(name: str, value: Any) -> None:
         raise ConfigError(f"`{name}` of a key's context has {size:,} bytes; at most {MAX_FIELD_BYTES:,} are allowed")
 
 
-def _check_epoch(epoch: str) -> None:
-    # Days that fall between two epochs look right, and such a key finds nothing that any server marked.
+def check_epoch(epoch: str) -> None:
+    """Refuse a name that has the form of ``epochs``' names and is none of them, where keys are named.
+
+    Days that fall between two epochs look right, and such a key finds nothing that any server marked. Names of another
+    form are free, though no server serves under them; and what was recorded under any name stays readable.
+
+    Raises:
+        ConfigError: no such day, period or epoch; says which epoch the day lies in.
+    """
     if (form := _EPOCH.fullmatch(epoch)) is None:
         return
     days = int(form[2])

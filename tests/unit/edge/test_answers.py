@@ -129,6 +129,17 @@ def test_only_half_a_line_of_ours_is_cut_off(
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("rest", [b"\0" * 100, b"  "])
+def test_what_a_power_failure_leaves_is_cut_off(tmp_path: Path, rest: bytes) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(HEAD + rest)
+    with Journal(path, "sha256:p", 9):
+        assert path.read_bytes() == HEAD
+    path.write_bytes(rest)  # of a file without our head nothing is known
+    with pytest.raises(InputError, match="is no line of a journal"):
+        Journal(path, "sha256:p", 9)
+
+
 def test_what_is_no_file_is_not_added_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -75,7 +75,9 @@ class MarkingLogits:
             raise
 
     def check(self) -> None:
-        """Is the answer marked? For after each answer, before it is served; what is asked next is another response.
+        """Did nothing fail, and was it asked at all? For after each answer, before it is served; then comes another's.
+
+        An answer of h tokens or fewer has no mark all the same.
 
         Raises:
             ConfigError: no token was asked for since the last check. And the first thing that was raised since then,

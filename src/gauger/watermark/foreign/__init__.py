@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from gauger.model import Evidence, EvidenceKind
@@ -41,6 +42,11 @@ class Reader(Protocol):
     @property
     def h(self) -> int:
         """How many tokens before it a token's score hangs on."""
+        ...
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids from here on have no draw."""
         ...
 
     @property
@@ -162,8 +168,10 @@ def _unprompted(
     draws, fresh = reader.draws(tokens, at), np.ones(len(at), np.bool_)
     begins = np.searchsorted(at, np.cumsum([0, *map(len, texts)]))
     for begin, end, prompt in zip(begins[:-1], begins[1:], prompts, strict=True):
-        if len(asked := np.asarray(prompt, np.uint32)) > reader.h:
-            known = reader.draws(asked, reader.keyed(asked, np.arange(reader.h, len(asked))))
+        asked = np.asarray(prompt, np.uint32)
+        if len(asked) > reader.h:  # a picture's placeholders, say, are beyond the vocabulary
+            whole = sliding_window_view(asked < reader.vocab_size, reader.h + 1).all(-1)
+            known = reader.draws(asked, reader.h + np.flatnonzero(whole))
             fresh[begin:end] = ~np.isin(draws[begin:end], known)
     return at[fresh]
 

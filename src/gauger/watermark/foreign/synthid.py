@@ -51,6 +51,7 @@ class HfSynthId:
 
     id: ClassVar[str] = "hf-synthid"
     kind: ClassVar[EvidenceKind] = "model"
+    vocab_size: ClassVar[int] = 1 << 32
     spends: ClassVar[bool] = True
 
     ngram_len: int

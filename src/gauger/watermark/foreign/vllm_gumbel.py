@@ -51,6 +51,7 @@ class VllmGumbel:
 
     id: ClassVar[str] = "vllm-gumbel"
     kind: ClassVar[EvidenceKind] = "exact"
+    vocab_size: ClassVar[int] = 1 << 32
     spends: ClassVar[bool] = True
 
     key: int

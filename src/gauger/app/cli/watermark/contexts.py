@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from gauger.app.materials import read_tokenizer
+from gauger.app.materials import DIGEST, read_tokenizer
 from gauger.edge.commitments import read_contexts
 from gauger.edge.inputs import STDIN
 from gauger.edge.suspects.tokenizer import Tokenizer as TokenizerOfFile
 from gauger.errors import ConfigError
-from gauger.watermark.keys import KeyContext
+from gauger.watermark.keys import KeyContext, check_epoch
 from gauger.watermark.naming import scheme_named
 from gauger.watermark.schemes import Scheme
 
@@ -58,7 +58,9 @@ def chosen(table: Path | None, fields: Sequence[str | None], *, beside: str = ""
     if table is not None or None in fields:
         raise ConfigError("say which keys: --contexts, or all of --tenant, --party, ..., --scheme")
     names = KeyContext.__dataclass_fields__
-    return (KeyContext(**{name: value or "" for name, value in zip(names, fields, strict=True)}),)
+    context = KeyContext(**{name: value or "" for name, value in zip(names, fields, strict=True)})
+    check_epoch(context.epoch)
+    return (context,)
 
 
 def common_scheme(contexts: Sequence[KeyContext], scheme_of_text: str | None, tokenizer_of_text: str | None) -> Scheme:
@@ -93,6 +95,11 @@ def tokenizer_of(path: Path | None, contexts: Sequence[KeyContext]) -> Tokenizer
         ConfigError: the keys name another tokenizer by its digest. And what ``Tokenizer`` raises.
     """
     return read_tokenizer(path, contexts[0].tokenizer)
+
+
+def named_by_digest(contexts: Sequence[KeyContext]) -> bool:
+    """Whether the keys' tokenizer is fixed by what they call it, so that a file of another would have been refused."""
+    return contexts[0].tokenizer.startswith(DIGEST)
 
 
 def checked_alpha(alpha: float) -> float:

@@ -29,6 +29,7 @@ from gauger.app.cli.watermark.contexts import (
     checked_alpha,
     chosen,
     common_scheme,
+    named_by_digest,
     tokenizer_of,
 )
 from gauger.app.cli.watermark.detect_others import Rule, detect_flags, detect_foreign, without_prompt
@@ -110,9 +111,9 @@ def detect(
     wanted = tuple(key.context for key in shown) or chosen(contexts, fields, beside=tokens)
     read_with = common_scheme(wanted, *known)
     keys = shown or derived(wanted, master)
-    encoding = tokenizer_of(tokenizer_file, wanted)
+    encoding, sure = tokenizer_of(tokenizer_file, wanted), named_by_digest(wanted)
     verdict = judge(
-        read_texts(tokens, tokenizer=encoding, entropy=least_entropy > 0 or weigh_by_entropy),
+        read_texts(tokens, tokenizer=encoding, surely_its=sure, entropy=least_entropy > 0 or weigh_by_entropy),
         keys,
         read_with,
         subject=subject or tokens,

@@ -21,6 +21,7 @@ from gauger.app.cli.watermark.contexts import (
     checked_alpha,
     chosen,
     common_scheme,
+    named_by_digest,
     tokenizer_of,
 )
 from gauger.app.cli.watermark.detect_others import without_prompt
@@ -69,7 +70,8 @@ def trace(
     scheme = common_scheme(wanted, scheme_of_text, tokenizer_of_text)
     keys = shown or derived(wanted, master)
     unused = unused_keys(keys, decoys)
-    parts = list(read_texts(tokens, tokenizer=tokenizer_of(tokenizer_file, wanted), entropy=least_entropy > 0))
+    encoding, sure = tokenizer_of(tokenizer_file, wanted), named_by_digest(wanted)
+    parts = list(read_texts(tokens, tokenizer=encoding, surely_its=sure, entropy=least_entropy > 0))
     texts, prompted = sum(len(part.tokens) for part in parts), sum(part.prompted for part in parts)
     selection = whole(parts, scheme.h, least_entropy_nats=least_entropy)
     found = trace_keys(selection, keys, scheme, subject=subject or tokens, alpha=alpha, decoys=unused)
