@@ -86,7 +86,7 @@ class _Text(msgspec.Struct):
     entropy_nats: Any = None  # looked at only where it is asked for
 
 
-_SIGNS = re.compile(r"[^\w'\u2019]+")
+_SIGNS = re.compile(r"(?:[^\w'\u2019]|\b\d\w*)+")  # and numbers, as the times in a transcript
 _SAID = ("prompt", "messages", "input", "system", "instructions", "tools")  # the first three are a prompt by themselves
 
 
@@ -259,8 +259,8 @@ def _ids(value: Any) -> Tokens:
 def _forms(values: list[Any]) -> tuple[str, ...]:
     """Texts in whose ids a quotation of the values stands: each field's strings in a row, all words, and the JSON.
 
-    A string is quoted after a line's end or after a blank, or as the next piece of a word; and one that has blanks or
-    signs of its own between words, with fewer. Names of fields and numbers are quoted as well.
+    A string is quoted after a line's end or after a blank, or as the next piece of a word; and one that has blanks,
+    signs or times of its own between words, without. Names of fields and numbers are quoted as well.
     """
     strings, fields = [pair for value in values for pair in _strings(value)], dict[str, list[str]]()
     for name, text in strings:

@@ -226,6 +226,7 @@ def test_parts_stand_one_after_another_as_they_do_in_a_quotation_of_all(tmp_path
         {"messages": [{"content": None, "tool_calls": [{"function": {"arguments": {"so open the door": 1}}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "so open the door"}]}]},
         {"prompt": "so,open,the\ndoor,x"},
+        {"prompt": "00:01.5 so 00:02.0 open\n00:02.9 the [4.2s] door"},
         {"prompt": "| so | **open** |\n| the | door |"},
         {"input": [{"a": "open", "b": "the"}, {"a": "door", "b": "x"}]},
     ],
